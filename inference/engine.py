@@ -1,0 +1,144 @@
+"""The engine's contract: what a local model must do, in plain values. Knows nothing of torch, retrieval or HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Priority(StrEnum):
+    """Chat goes before batch work in the queue."""
+
+    CHAT = "chat"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What to generate. `temperature` 0 is greedy and repeatable. `deadline_s` counts from the call, queueing included.
+
+    `stop` strings end the text and are not part of it. `context` etc. are already inside `messages`.
+    """
+
+    messages: tuple[Message, ...]
+    max_new_tokens: int = 512
+    temperature: float = 0.0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    deadline_s: float = 60.0
+    priority: Priority = Priority.CHAT
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Text that became final: never half a UTF-8 character, never part of a stop string."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to show yet: queued or prefilling. Sent about once a second so that a hang-up is noticed."""
+
+    stage: Literal["queued", "prefill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationResult:
+    """The end of a generation. Log-probabilities are natural logs over the output tokens, `None` where unknown.
+
+    `adapter_digest` is "" when the base model alone produced the text.
+    """
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    usage: Usage
+    model: str
+    adapter: str
+    adapter_digest: str
+    queue_ms: float
+    time_to_first_token_ms: float
+    generate_ms: float
+    mean_logprob: float | None = None
+    min_logprob: float | None = None
+
+
+GenerationPart = Delta | Waiting | GenerationResult
+
+
+class EngineState(StrEnum):
+    UNLOADED = "unloaded"
+    LOADING = "loading"
+    READY = "ready"
+    SWAPPING = "swapping"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What really serves now. `error` is the last problem worth telling (e.g. an adapter that could not be loaded)."""
+
+    state: EngineState
+    base_model: str
+    base_sha256: str = ""
+    adapter: str = ""
+    adapter_digest: str = ""
+    merged: bool = False
+    device: str = "cpu"
+    dtype: str = ""
+    queue_length: int = 0
+    queued_tokens: int = 0
+    context_window: int = 0
+    error: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedAdapter:
+    """Which adapter to serve: an immutable folder in the registry."""
+
+    name: str
+    digest: str
+    path: str
+    merged: bool = False
+
+
+class Engine(Protocol):
+    """A local language model. Methods are thread-safe; `generate` may raise `EngineBusy`, `DeadlineExceeded`,
+    `GenerationCancelled`, `EngineUnavailable`, `GenerationFailed` (inference.exceptions), also while iterating."""
+
+    def load(self) -> None:
+        """Idempotent. Raises `ModelNotFound` or `GenerationFailed`."""
+
+    def unload(self) -> None: ...
+
+    def status(self) -> EngineStatus:
+        """Answers at once, whatever the engine is doing."""
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def generate(
+        self, request: GenerationRequest, *, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[GenerationPart]:
+        """Yield `Waiting` and `Delta` parts and end with one `GenerationResult`. Closing the iterator cancels."""
+
+    def serve_adapter(self, adapter: ServedAdapter | None) -> None:
+        """Switch to `adapter` (None: the base alone) between requests. Raises `AdapterRejected`; then nothing changed."""

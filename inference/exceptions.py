@@ -1,0 +1,43 @@
+"""What can go wrong in this room. Other rooms map these to codes and sentences."""
+
+from __future__ import annotations
+
+
+class InferenceError(Exception):
+    """Base of the room's errors."""
+
+
+class EngineBusy(InferenceError):
+    """The queue is full; nothing was done."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"engine busy, retry after {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(InferenceError):
+    """The request's deadline passed before the answer was complete."""
+
+
+class GenerationCancelled(InferenceError):
+    """Whoever asked went away."""
+
+
+class EngineUnavailable(InferenceError):
+    """No model is loaded, or the server that holds it does not answer."""
+
+
+class ModelNotFound(EngineUnavailable):
+    """The configured base model does not exist or cannot be read."""
+
+
+class GenerationFailed(InferenceError):
+    """The model failed on this request; the engine may still serve others."""
+
+
+class AdapterRejected(InferenceError):
+    """An adapter cannot be registered or served. `code` is stable; the message says why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
