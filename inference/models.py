@@ -1,0 +1,154 @@
+"""Rows of the room: adapters, which one should serve, what each process really serves, training runs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+HEARTBEAT_S = 2.0
+ALIVE_WITHIN = timedelta(seconds=15)
+
+
+class Adapter(models.Model):
+    """A LoRA adapter in the registry: an immutable folder, known by the digest of its files."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate", _("candidate")
+        CHAMPION = "champion", _("champion")
+        RETIRED = "retired", _("retired")
+        REJECTED = "rejected", _("rejected")
+
+    class Origin(models.TextChoices):
+        SHIPPED = "shipped", _("shipped with AION")
+        TRAINED = "trained", _("trained here")
+        IMPORTED = "imported", _("imported")
+
+    name = models.CharField(_("name"), max_length=120)
+    digest = models.CharField(_("digest"), max_length=64, unique=True)
+    base_model = models.CharField(_("base model"), max_length=300)
+    base_sha256 = models.CharField(_("base model's SHA-256"), max_length=64, blank=True)
+    rank = models.PositiveIntegerField(_("rank"))
+    size_bytes = models.PositiveBigIntegerField(_("size in bytes"))
+    origin = models.CharField(_("origin"), max_length=16, choices=Origin.choices, default=Origin.IMPORTED)
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.CANDIDATE)
+    metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("created by"), null=True, blank=True, on_delete=models.SET_NULL
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("adapter")
+        verbose_name_plural = _("adapters")
+        ordering: ClassVar = ["-created_at"]
+        permissions: ClassVar = [
+            ("load_adapter", _("Can load an adapter into the serving model")),
+            ("merge_adapter", _("Can merge the served adapter into the model")),
+            ("use_generate", _("Can generate text directly")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.digest[:12]})"
+
+
+class DesiredState(models.Model):
+    """What should serve, from `created_at` on. Append-only: the newest row that has not failed is in force."""
+
+    class Outcome(models.TextChoices):
+        PENDING = "pending", _("waiting for the serving process")
+        SERVED = "served", _("served")
+        FAILED = "failed", _("failed")
+
+    adapter = models.ForeignKey(
+        Adapter, verbose_name=_("adapter"), null=True, blank=True, on_delete=models.PROTECT, related_name="desired"
+    )
+    merged = models.BooleanField(_("merged"), default=False)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome.choices, default=Outcome.PENDING)
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("changed by"), null=True, blank=True, on_delete=models.SET_NULL
+    )
+    created_at = models.DateTimeField(_("changed at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("desired state")
+        verbose_name_plural = _("desired states")
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}: {self.adapter or _('base model alone')}"
+
+
+class ProcessReport(models.Model):
+    """What one live process really serves; refreshed every `HEARTBEAT_S` seconds."""
+
+    process = models.CharField(_("process"), max_length=120, unique=True)
+    state = models.CharField(_("state"), max_length=16)
+    base_model = models.CharField(_("base model"), max_length=300, blank=True)
+    base_sha256 = models.CharField(_("base model's SHA-256"), max_length=64, blank=True)
+    adapter = models.CharField(_("adapter"), max_length=120, blank=True)
+    adapter_digest = models.CharField(_("adapter's digest"), max_length=64, blank=True)
+    merged = models.BooleanField(_("merged"), default=False)
+    reached = models.ForeignKey(
+        DesiredState, verbose_name=_("desired state reached"), null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    device = models.CharField(_("device"), max_length=40, blank=True)
+    dtype = models.CharField(_("precision"), max_length=40, blank=True)
+    queue_length = models.PositiveIntegerField(_("queue length"), default=0)
+    error = models.TextField(_("error"), blank=True)
+    started_at = models.DateTimeField(_("started at"))
+    heartbeat_at = models.DateTimeField(_("last heartbeat"))
+
+    class Meta:
+        verbose_name = _("serving process")
+        verbose_name_plural = _("serving processes")
+        ordering: ClassVar = ["-heartbeat_at"]
+
+    def __str__(self) -> str:
+        return self.process
+
+    @property
+    def is_alive(self) -> bool:
+        return timezone.now() - self.heartbeat_at < ALIVE_WITHIN
+
+
+class TrainingRun(models.Model):
+    """One training of an adapter, run as a process of its own."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.QUEUED)
+    dataset = models.CharField(_("dataset"), max_length=500)
+    dataset_sha256 = models.CharField(_("dataset's SHA-256"), max_length=64, blank=True)
+    out = models.CharField(_("result folder"), max_length=500, blank=True)
+    profile = models.JSONField(_("hyper-parameters"), default=dict, blank=True)
+    metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    adapter = models.ForeignKey(
+        Adapter, verbose_name=_("adapter"), null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
+    )
+    error = models.TextField(_("error"), blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("requested by"), null=True, blank=True, on_delete=models.SET_NULL
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("training run")
+        verbose_name_plural = _("training runs")
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}: {self.dataset}"
