@@ -1,0 +1,56 @@
+"""What can go wrong while answering, beyond what the other rooms raise. `chat.errors` maps it to HTTP."""
+
+from __future__ import annotations
+
+
+class ChatError(Exception):
+    """Base of the room's errors."""
+
+
+class InvalidQuestion(ChatError):
+    """The question cannot be asked as it is. `field` names what is wrong; the message is for the person who asked."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class PermissionRefused(ChatError):
+    """The asker may not choose tau or force the fallback. `field` names which."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class FallbackFailed(ChatError):
+    """The paid API did not give an answer. `reason` is a stable code: `timeout`, `quota`, `refused`, `unreachable`,
+    `server_error`, `interrupted`, `malformed`, `personal_data`, `unconfigured`."""
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+
+
+class FallbackUnavailable(ChatError):
+    """No money may be spent on this question (the budget is spent). `resets_at` is an ISO time or ""."""
+
+    def __init__(self, reason: str, resets_at: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.resets_at = resets_at
+
+
+class CalibrationRefused(ChatError):
+    """Too little data, or data of one class only, to fit a confidence."""
+
+
+class InvalidSettings(ChatError):
+    """A change of settings is out of range. `field` names which."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message

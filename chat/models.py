@@ -1,0 +1,216 @@
+"""What the chat keeps: conversations, API keys, revisions of its settings, calibrations. Rows only; no decisions."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Conversation(models.Model):
+    """The turns of one person (or key) on one subject."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="conversations"
+    )
+    key = models.ForeignKey(
+        "chat.ApiKey", on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations"
+    )
+    title = models.CharField(_("title"), max_length=120, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        ordering = ["-updated_at"]
+        indexes = [models.Index(fields=["tenant", "user", "-updated_at"], name="conversation_of_user")]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+
+class Message(models.Model):
+    """One turn; an assistant's turn points to its answer event (a plain id: events are dropped by month)."""
+
+    class Role(models.TextChoices):
+        USER = "user", _("user")
+        ASSISTANT = "assistant", _("assistant")
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    role = models.CharField(_("role"), max_length=10, choices=Role)
+    text = models.TextField(_("text"))
+    event_id = models.UUIDField(null=True, blank=True)
+    meta = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.text[:60]}"
+
+
+class ApiKey(models.Model):
+    """A credential of a program. Only its SHA-256 is kept; `prefix` is what people recognise it by."""
+
+    class Scope(models.TextChoices):
+        CHAT = "chat", _("ask questions")
+        FEEDBACK = "feedback", _("give feedback")
+        GENERATE = "generate", _("use the model directly")
+        ADAPTER = "adapter", _("load and merge adapters")
+        SET_TAU = "set_tau", _("choose tau for a question")
+        FORCE_FALLBACK = "force_fallback", _("force the paid API")
+
+    tenant = models.CharField(max_length=64)
+    name = models.CharField(_("name"), max_length=80)
+    prefix = models.CharField(_("prefix"), max_length=16, editable=False)
+    hashed = models.CharField(max_length=64, unique=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("user")
+    )
+    scopes = ArrayField(models.CharField(max_length=32, choices=Scope), default=list, verbose_name=_("scopes"))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class ChatSettingsRevision(models.Model):
+    """One state of the chat's settings; the newest row is in force. Rows are never changed. Null inherits."""
+
+    class Scorer(models.TextChoices):
+        CALIBRATED = "calibrated", _("calibrated")
+        COSINE = "cosine", _("cosine (older formula)")
+
+    class Mode(models.TextChoices):
+        AUTO = "auto", _("generate, quote where the check fails")
+        QUOTE = "quote", _("always quote the documents")
+
+    INHERITED: ClassVar[tuple[str, ...]] = (
+        "tau",
+        "scorer",
+        "answer_mode",
+        "dense_candidates",
+        "text_candidates",
+        "top_k",
+        "mmr_lambda",
+        "prompt_context_tokens",
+        "max_new_tokens",
+        "temperature",
+        "top_p",
+        "repetition_penalty",
+        "deadline_s",
+        "system_prompt",
+        "fallback_allowed",
+        "fallback_model",
+        "fallback_on_overload",
+        "forced_fallback_until",
+    )
+
+    tau = models.FloatField(_("tau (confidence threshold)"), null=True, blank=True)
+    scorer = models.CharField(_("scorer"), max_length=20, choices=Scorer, null=True, blank=True)  # noqa: DJ001
+    answer_mode = models.CharField(_("answer mode"), max_length=10, choices=Mode, null=True, blank=True)  # noqa: DJ001
+    dense_candidates = models.PositiveSmallIntegerField(_("dense candidates"), null=True, blank=True)
+    text_candidates = models.PositiveSmallIntegerField(_("full-text candidates"), null=True, blank=True)
+    top_k = models.PositiveSmallIntegerField(_("passages selected"), null=True, blank=True)
+    mmr_lambda = models.FloatField(_("MMR lambda"), null=True, blank=True)
+    prompt_context_tokens = models.PositiveIntegerField(_("context budget, tokens"), null=True, blank=True)
+    max_new_tokens = models.PositiveIntegerField(_("new tokens at most"), null=True, blank=True)
+    temperature = models.FloatField(_("temperature"), null=True, blank=True)
+    top_p = models.FloatField(_("top p"), null=True, blank=True)
+    repetition_penalty = models.FloatField(_("repetition penalty"), null=True, blank=True)
+    deadline_s = models.FloatField(_("deadline, seconds"), null=True, blank=True)
+    system_prompt = models.TextField(_("system prompt"), null=True, blank=True)  # noqa: DJ001
+    fallback_allowed = models.BooleanField(_("paid fallback allowed"), null=True, blank=True)
+    fallback_model = models.CharField(_("fallback model"), max_length=120, null=True, blank=True)  # noqa: DJ001
+    fallback_on_overload = models.BooleanField(_("overload may use the paid fallback"), null=True, blank=True)
+    forced_fallback_until = models.DateTimeField(_("fallback forced until"), null=True, blank=True)
+
+    reason = models.CharField(_("reason of the change"), max_length=300, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("changed by")
+    )
+    restored_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True)
+    at = models.DateTimeField(_("changed"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("settings revision")
+        verbose_name_plural = _("settings revisions")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(tau__isnull=True) | Q(tau__gte=0, tau__lte=1), name="tau_is_a_share"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert; a revision that exists is never rewritten."""
+        if not self._state.adding:
+            raise ValueError("a settings revision is never changed; add a new one")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refuse: the history of what was in force stays whole."""
+        raise ValueError("a settings revision is never deleted")
+
+
+class Calibration(models.Model):
+    """A fitted confidence: its weights, what it was fitted on and how well it held up on parts it had not seen."""
+
+    tenant = models.CharField(max_length=64)
+    active = models.BooleanField(_("in force"), default=False)
+    embedder = models.CharField(_("embedder"), max_length=120)
+    generation = models.IntegerField(_("corpus generation"))
+    chunk_count = models.PositiveIntegerField(_("chunks when fitted"))
+    search_settings = models.JSONField(_("retrieval settings"))
+    weights = models.JSONField(_("weights"))
+    report = models.JSONField(_("report"))
+    fitted_on = models.CharField(_("fitted on"), max_length=200)
+    created_at = models.DateTimeField(_("fitted"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("calibration")
+        verbose_name_plural = _("calibrations")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant"], condition=Q(active=True), name="one_calibration_in_force"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.fitted_on} ({self.created_at:%Y-%m-%d})"
+
+
+class ChatSettings(models.Model):
+    """No table: it carries the permissions of the chat."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions = (
+            ("set_tau", _("Can choose tau for a question")),
+            ("force_fallback", _("Can force the paid fallback")),
+        )
+        verbose_name = _("chat settings")
+        verbose_name_plural = _("chat settings")
+
+    def __str__(self) -> str:
+        return "chat settings"
