@@ -141,4 +141,4 @@ class Engine(Protocol):
         """Yield `Waiting` and `Delta` parts and end with one `GenerationResult`. Closing the iterator cancels."""
 
     def serve_adapter(self, adapter: ServedAdapter | None) -> None:
-        """Switch to `adapter` (None: the base alone) between requests. Raises `AdapterRejected`; then nothing changed."""
+        """Switch to `adapter` (None: base alone) between requests. Raises `AdapterRejected`; then nothing changed."""

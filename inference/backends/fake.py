@@ -1,4 +1,4 @@
-"""An engine without a model, for tests and for work on everything else: scripted, deterministic, imports nothing heavy."""
+"""An engine without a model, for tests and for work on everything else: scripted, deterministic, light to import."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ScriptedReply:
 class FakeEngine:
     """Answers calls with what `script` was given, in order, and after that with `DEFAULT_REPLY`.
 
-    The script and the record of requests belong to the class, since whoever needs an engine makes it by its dotted path.
+    Script and record belong to the class, since whoever needs an engine makes it by its dotted path.
     """
 
     DEFAULT_REPLY: ClassVar[str] = "Resposta do modelo de teste [1]."
