@@ -1,0 +1,74 @@
+"""What can go wrong in telemetry, as types. Messages are for logs; what people read is phrased where it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+
+class BudgetRefused(Exception):
+    """No money: the paid call must not be made."""
+
+
+class BudgetExhausted(BudgetRefused):
+    """A limit has no room for the reservation until `resets_at`."""
+
+    def __init__(self, limit_usd: Decimal, period: str, resets_at: datetime) -> None:
+        super().__init__(f"the {period} limit of US$ {limit_usd} is exhausted until {resets_at.isoformat()}")
+        self.limit = limit_usd
+        self.period = period
+        self.resets_at = resets_at
+
+
+class BudgetUnavailable(BudgetRefused):
+    """The ledger could not be written, so nothing is known and nothing may be spent."""
+
+
+class UnknownReservation(Exception):
+    """No such reservation."""
+
+
+class PersonalDataLeft(Exception):
+    """Something personal was still found after masking: the text must not leave. Carries kinds, never values."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        super().__init__(f"personal data left after masking: {', '.join(kinds)}")
+        self.kinds = tuple(kinds)
+
+
+class FeedbackRefused(Exception):
+    """Feedback that cannot be taken."""
+
+
+class AnswerNotFound(FeedbackRefused):
+    """No answer event of this tenant has the id."""
+
+
+class NotYourAnswer(FeedbackRefused):
+    """Only whoever asked may judge the answer."""
+
+
+class InvalidFeedback(FeedbackRefused):
+    """A field is out of range; `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ExportFailed(Exception):
+    """No export was written, and nothing of it is visible; the message says why, in the reader's language."""
+
+
+class ExportRunning(ExportFailed):
+    """Another export of this tenant is at work."""
+
+
+class DiskFull(ExportFailed):
+    """The disk of `path` has no room left."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
