@@ -1,11 +1,13 @@
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig as BaseAdminConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class AionConfig(AppConfig):
     name = "aion"
     verbose_name = "AION"
+    default = True
 
 
-class AdminConfig(BaseAdminConfig):
+class AdminConfig(admin_apps.AdminConfig):
+    default = False
     default_site = "aion.admin_site.AionAdminSite"

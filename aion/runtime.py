@@ -10,17 +10,25 @@ from typing import Any
 import environ
 
 
-def var_dir(base_dir: Path) -> Path:
-    """The folder of everything AION writes; `AION_VAR_DIR` moves it (tests do)."""
-    path = Path(os.environ.get("AION_VAR_DIR", base_dir / "var"))
-    path.mkdir(mode=0o755, parents=True, exist_ok=True)
-    return path
+def load_environment(base_dir: Path) -> Path:
+    """Complete the environment by `.env` (`AION_ENV_FILE` names another) and by the addresses that a supervisor wrote.
+
+    What is set already wins. Returns the folder of everything AION writes, `AION_VAR_DIR`, by default `var/`.
+    """
+    _complete_environment(Path(os.environ.get("AION_ENV_FILE", base_dir / ".env")))
+    var = Path(os.environ.get("AION_VAR_DIR", base_dir / "var")).absolute()
+    var.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _complete_environment(addresses_file(var))
+    return var
 
 
-def read_addresses(var: Path) -> None:
-    """Take over the addresses that a supervisor wrote to `run/env`; the real environment wins."""
-    file = var / "run" / "env"
-    if file.exists():
+def addresses_file(var: Path) -> Path:
+    """Where a supervisor writes the addresses of the services that it started."""
+    return var / "run" / "env"
+
+
+def _complete_environment(file: Path) -> None:
+    if file.is_file():
         environ.Env.read_env(file)
 
 
@@ -48,3 +56,8 @@ def database(env: environ.Env, var: Path) -> dict[str, Any]:
 def redis_url(env: environ.Env, var: Path) -> str:
     """`REDIS_URL`, else the embedded one's socket."""
     return env.str("REDIS_URL", default="") or f"unix://{var / 'run' / 'redis' / 'redis.sock'}"
+
+
+def broker_url(redis_url: str) -> str:
+    """The same address in Celery's spelling, which differs for Unix sockets."""
+    return redis_url.replace("unix://", "redis+socket://", 1)

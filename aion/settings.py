@@ -10,13 +10,11 @@ from pathlib import Path
 import environ
 
 from aion import runtime
+from aion.unfold_settings import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = runtime.var_dir(BASE_DIR)
-
+VAR_DIR = runtime.load_environment(BASE_DIR)
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
-runtime.read_addresses(VAR_DIR)
 
 # --- who may call, and where -------------------------------------------------------------------------------------
 DEBUG = False
@@ -64,7 +62,7 @@ INSTALLED_APPS = [
     "retrieval",
     "inference",
     "telemetry",
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the default one would put unfold's own site in the place of AionAdminSite
     "unfold.contrib.filters",
     "unfold.contrib.simple_history",
     "aion.apps.AdminConfig",
@@ -123,7 +121,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", "Português (Brasil)"), ("en", "English")]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "aion" / "locale_libraries"]
 TIME_ZONE = env.str("AION_TIME_ZONE", default="America/Sao_Paulo")
 USE_I18N = True
 USE_TZ = True
@@ -162,7 +160,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = runtime.broker_url(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}

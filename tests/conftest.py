@@ -1,0 +1,49 @@
+"""One private PostgreSQL and Redis for each pytest process, in a temporary folder; no network but loopback."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from aion.services import postgres, redis
+
+
+def start_private_installation() -> None:
+    """Point the environment at an installation of this run's own, before Django's settings are read."""
+    var = Path(tempfile.mkdtemp(prefix="aion-tests-"))
+    var.chmod(0o755)  # as root PostgreSQL runs as another user, who must get through
+    atexit.register(shutil.rmtree, var, ignore_errors=True)
+    database, broker = postgres.start(var, durable=False), redis.start(var, durable=False)
+    atexit.register(database.stop)
+    atexit.register(broker.stop)
+    for name in [name for name in os.environ if name.startswith(("AION_", "OPENAI_"))]:
+        del os.environ[name]
+    os.environ |= {
+        "AION_VAR_DIR": str(var),
+        "AION_ENV_FILE": os.devnull,
+        "AION_ENGINE": "inference.backends.fake.FakeEngine",
+        "DATABASE_URL": database.url,
+        "REDIS_URL": broker.url,
+        "DJANGO_SETTINGS_MODULE": "aion.settings",
+    }
+
+
+# On import: pytest imports this before any other conftest, and those may import models.
+start_private_installation()
+
+import django  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+django.setup()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Nothing to clear away: the whole cluster goes at the end."""
+    return True
