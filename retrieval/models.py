@@ -1,0 +1,170 @@
+"""What the organisation knows: documents, their chunks, and the jobs that bring them in.
+
+Two tables are too large and too special for the ORM and are made by SQL in the first migration: `retrieval_embedding`
+(one partition a generation of embeddings) and `retrieval_posting` (term, chunk, frequency: what BM25 needs).
+Both are deleted with their document by the database.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Shelf(models.Model):
+    """A combination of tenant, collection, groups and labels that documents share.
+
+    Embeddings and postings carry only the shelf's number, so that a search filters by access within one index and
+    without a join. A trigger puts every document on its shelf, so that no writer can forget to.
+    """
+
+    tenant = models.TextField()
+    collection = models.TextField()
+    groups = ArrayField(models.TextField())
+    labels = ArrayField(models.TextField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "collection", "groups", "labels"], name="retrieval_one_shelf_each")
+        ]
+        verbose_name = _("shelf")
+        verbose_name_plural = _("shelves")
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.collection}"
+
+
+class Document(models.Model):
+    """One source, whole: the same bytes are stored once, and new bytes of a source replace the old."""
+
+    class State(models.TextChoices):
+        READY = "ready", _("ready")
+        OUTDATED = "outdated", _("outdated: the newer file could not be read")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.TextField(_("tenant"))
+    collection = models.TextField(_("collection"), default="main")
+    title = models.TextField(_("title"))
+    source = models.TextField(_("source"), help_text=_("Where it came from: a path, an upload's name or an address."))
+    url = models.TextField(_("address"), blank=True, default="")
+    media_type = models.TextField(_("type"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    size_bytes = models.BigIntegerField(_("size in bytes"))
+    labels = ArrayField(models.TextField(), verbose_name=_("labels"), default=list, blank=True)
+    groups = ArrayField(
+        models.TextField(),
+        verbose_name=_("groups"),
+        default=list,
+        blank=True,
+        help_text=_("Who may find it; nobody named means everyone."),
+    )
+    state = models.TextField(_("state"), choices=State, default=State.READY)
+    error = models.TextField(_("error"), blank=True, default="")
+    text = models.TextField(_("text"))
+    chunk_count = models.IntegerField(_("chunks"), default=0)
+    term_count = models.IntegerField(_("terms"), default=0)
+    shelf = models.ForeignKey(Shelf, models.PROTECT, null=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "collection", "sha256"], name="retrieval_same_bytes_once"),
+            models.UniqueConstraint(fields=["tenant", "collection", "source"], name="retrieval_one_document_a_source"),
+        ]
+        indexes = [
+            models.Index(fields=["shelf"], include=["id", "chunk_count", "term_count"], name="retrieval_shelf_sums")
+        ]
+        verbose_name = _("document")
+        verbose_name_plural = _("documents")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Chunk(models.Model):
+    """A passage that is found and cited as one; `start` and `end` are offsets into its document's text."""
+
+    document = models.ForeignKey(Document, models.CASCADE, related_name="chunks", verbose_name=_("document"))
+    ordinal = models.IntegerField(_("position"))
+    section = models.TextField(_("section"), blank=True, default="")
+    page = models.IntegerField(_("page"), null=True)
+    text = models.TextField(_("text"))
+    start = models.IntegerField()
+    end = models.IntegerField()
+    token_count = models.IntegerField(_("tokens"))
+    term_count = models.IntegerField(_("terms"))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "ordinal"], name="retrieval_one_chunk_a_place")]
+        verbose_name = _("chunk")
+        verbose_name_plural = _("chunks")
+
+    def __str__(self) -> str:
+        return f"{self.document_id}#{self.ordinal}"
+
+
+class EmbeddingGeneration(models.Model):
+    """All vectors made by one embedder, in a partition of their own; one generation serves at a time."""
+
+    class State(models.TextChoices):
+        BUILDING = "building", _("building")
+        ACTIVE = "active", _("active")
+        RETIRED = "retired", _("retired")
+
+    embedder = models.TextField(_("embedder"))
+    dimensions = models.IntegerField(_("dimensions"))
+    state = models.TextField(_("state"), choices=State, default=State.BUILDING)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="active"), name="retrieval_one_active_generation"
+            )
+        ]
+        verbose_name = _("embedding generation")
+        verbose_name_plural = _("embedding generations")
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.embedder}"
+
+
+class IngestJob(models.Model):
+    """One uploaded file on its way into the documents; the worker reports its progress here."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.TextField(_("tenant"))
+    collection = models.TextField(_("collection"), default="main")
+    filename = models.TextField(_("file name"))
+    path = models.TextField(_("stored file"))
+    labels = ArrayField(models.TextField(), verbose_name=_("labels"), default=list, blank=True)
+    groups = ArrayField(models.TextField(), verbose_name=_("groups"), default=list, blank=True)
+    state = models.TextField(_("state"), choices=State, default=State.QUEUED)
+    done = models.IntegerField(_("chunks done"), default=0)
+    total = models.IntegerField(_("chunks in all"), default=0)
+    report = models.JSONField(_("report"), default=dict)
+    error = models.TextField(_("error"), blank=True, default="")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, verbose_name=_("requested by"), related_name="+"
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+
+    class Meta:
+        verbose_name = _("ingestion")
+        verbose_name_plural = _("ingestions")
+
+    def __str__(self) -> str:
+        return self.filename
