@@ -59,7 +59,9 @@ def _create(name: str, lowest: UUID, beyond: UUID) -> None:
             ).format(DEFAULT, *bounds, partition)
         )
         cursor.execute(
-            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(PARENT, partition, *bounds)
+            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                PARENT, partition, *bounds
+            )
         )
 
 

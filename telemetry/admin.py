@@ -1,0 +1,372 @@
+"""Screens of telemetry: answered questions with their whole path, events, money, feedback, exports. Screens only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
+
+from telemetry.models import (
+    BudgetLimit,
+    DatasetExport,
+    Event,
+    Feedback,
+    LedgerEntry,
+    Question,
+    Reservation,
+)
+from telemetry.partitions import lowest_id
+from telemetry.question_path import question_path
+
+ROUTE_LABELS = {"local": "success", "fallback": "info", "abstain": "warning", "failed": "danger"}
+STATE_LABELS = {
+    "open": "warning",
+    "settled": "success",
+    "released": "info",
+    "expired": "danger",
+    "queued": "info",
+    "running": "warning",
+    "done": "success",
+    "failed": "danger",
+}
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """What happened is read, never written, from the panel."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class PeriodFilter(admin.SimpleListFilter):
+    """A time window as a range of ids, so that only its months are read."""
+
+    title = _("period")
+    parameter_name = "days"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("1", _("last 24 hours")),
+            ("7", _("last 7 days")),
+            ("30", _("last 30 days")),
+            ("90", _("last 90 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        days = self.value()
+        if days not in {"1", "7", "30", "90"}:
+            return queryset
+        return queryset.filter(id__gte=lowest_id(timezone.now() - timedelta(days=int(days))))
+
+
+class MetaFilter(admin.SimpleListFilter):
+    """Answers by a value in their details."""
+
+    key = ""
+    choices_of: tuple[tuple[str, Any], ...] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, Any], ...]:
+        return self.choices_of
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value()
+        return queryset.filter(**{f"meta__{self.key}": chosen}) if chosen in dict(self.choices_of) else queryset
+
+
+class RouteFilter(MetaFilter):
+    title = _("route")
+    parameter_name = "route"
+    key = "source"
+    choices_of = (("local", _("local")), ("fallback", _("paid API")), ("abstain", _("not found")))
+
+
+class StatusFilter(MetaFilter):
+    title = _("outcome")
+    parameter_name = "outcome"
+    key = "status"
+    choices_of = (("answered", _("answered")), ("failed", _("failed")))
+
+
+class EventListAdmin(ReadOnlyAdmin):
+    """Lists of events: never counted as a whole, since there may be ten million."""
+
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    list_per_page = 50
+    ordering = ("-id",)
+
+
+@admin.register(Question)
+class QuestionAdmin(EventListAdmin):
+    """Every answered question; its page tells how the answer came to be."""
+
+    list_display = ("asked_at", "question", "route", "confidence", "took", "cost")
+    list_display_links = ("question",)
+    list_filter = (RouteFilter, StatusFilter, PeriodFilter)
+    search_fields = ("meta__prompt",)
+    search_help_text = _("words of the question")
+    change_form_template = "admin/telemetry/question.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Question]:
+        return super().get_queryset(request).filter(kind=Event.Kind.ANSWER)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """The page of one question shows its path, not fields."""
+        context["path"] = question_path(context["original"])
+        context["title"] = _("Answered question")
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @display(description=_("when"), ordering="id")
+    def asked_at(self, event: Question) -> Any:
+        return event.at
+
+    @display(description=_("question"))
+    def question(self, event: Question) -> SafeString:
+        return format_html('<span class="aion-clamp">{}</span>', event.meta.get("prompt") or "—")
+
+    @display(description=_("route"), label=ROUTE_LABELS)
+    def route(self, event: Question) -> tuple[str, Any]:
+        if event.meta.get("status") == "failed":
+            return "failed", _("failed")
+        route = str(event.meta.get("source", ""))
+        return route, dict(RouteFilter.choices_of).get(route, route or "—")
+
+    @display(description=_("C / tau"))
+    def confidence(self, event: Question) -> str:
+        return f"{_two(event.meta.get('C'))} / {_two(event.meta.get('tau'))}"
+
+    @display(description=_("took"))
+    def took(self, event: Question) -> str:
+        total_ms = question_path(event).total_ms
+        return "—" if total_ms is None else f"{number_format(total_ms / 1000, 1)} s"
+
+    @display(description=_("cost"))
+    def cost(self, event: Question) -> str:
+        cost = event.meta.get("costUsd") or 0
+        return f"US$ {number_format(cost, 4)}" if cost else "—"
+
+
+@admin.register(Event)
+class EventAdmin(EventListAdmin):
+    """Everything recorded, as it was recorded."""
+
+    list_display = ("at", "kind_label", "value", "summary")
+    list_display_links = ("at",)
+    list_filter = ("kind", PeriodFilter)
+    fields = ("id", "kind", "value", "at", "tenant", "schema", "meta")
+
+    @display(description=_("kind"), label=True)
+    def kind_label(self, event: Event) -> tuple[str, str]:
+        return event.kind, event.get_kind_display()
+
+    @display(description=_("summary"))
+    def summary(self, event: Event) -> SafeString:
+        meta = event.meta
+        text = meta.get("prompt") or meta.get("query") or meta.get("reason") or meta.get("error") or "—"
+        return format_html('<span class="aion-clamp">{}</span>', text)
+
+
+@admin.register(BudgetLimit)
+class BudgetLimitAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """The two limits, editable with their history; what is spent and reserved is only shown."""
+
+    list_display = ("period_name", "limit", "spent", "reserved", "used")
+    fields = ("period_name", "limit_usd", "spent", "reserved", "used", "window_start")
+    readonly_fields = ("period_name", "spent", "reserved", "used", "window_start")
+    history_list_display = ("limit_usd",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @display(description=_("period"), ordering="period")
+    def period_name(self, limit: BudgetLimit) -> str:
+        return limit.get_period_display().capitalize()
+
+    @display(description=_("limit"), ordering="limit_usd")
+    def limit(self, limit: BudgetLimit) -> str:
+        return _usd(limit.limit_usd)
+
+    @display(description=_("spent"), ordering="spent_usd")
+    def spent(self, limit: BudgetLimit) -> str:
+        return _usd(limit.spent_usd)
+
+    @display(description=_("reserved"), ordering="reserved_usd")
+    def reserved(self, limit: BudgetLimit) -> str:
+        return _usd(limit.reserved_usd)
+
+    @display(description=_("used"))
+    def used(self, limit: BudgetLimit) -> SafeString:
+        taken = limit.spent_usd + limit.reserved_usd
+        share = min(100, round(100 * taken / limit.limit_usd)) if limit.limit_usd else 100
+        return format_html(
+            '<span class="aion-meter"><meter min="0" max="100" high="80" optimum="0" value="{0}">{0} %</meter> {0} %</span>',
+            share,
+        )
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnlyAdmin):
+    """Money set aside for paid calls."""
+
+    list_display = ("created_at", "state_label", "amount", "cost", "tag", "expires_at", "closed_at")
+    list_filter = ("state", PeriodFilter)
+    paginator = InfinitePaginator
+    show_full_result_count = False
+
+    @display(description=_("state"), ordering="state", label=STATE_LABELS)
+    def state_label(self, reservation: Reservation) -> tuple[str, str]:
+        return reservation.state, reservation.get_state_display()
+
+    @display(description=_("reserved"), ordering="amount_usd")
+    def amount(self, reservation: Reservation) -> str:
+        return _usd(reservation.amount_usd, 6)
+
+    @display(description=_("cost"), ordering="cost_usd")
+    def cost(self, reservation: Reservation) -> str:
+        return "—" if reservation.cost_usd is None else _usd(reservation.cost_usd, 6)
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    """Every change of the counters, for ever."""
+
+    list_display = ("at", "kind", "limit", "reserved_delta", "spent_delta", "reservation")
+    list_filter = ("kind",)
+    list_select_related = ("limit", "reservation")
+    paginator = InfinitePaginator
+    show_full_result_count = False
+
+    @display(description=_("change of what is reserved"))
+    def reserved_delta(self, entry: LedgerEntry) -> str:
+        return _usd(entry.reserved_delta_usd, 6)
+
+    @display(description=_("change of what is spent"))
+    def spent_delta(self, entry: LedgerEntry) -> str:
+        return _usd(entry.spent_delta_usd, 6)
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    """What people thought of the answers."""
+
+    list_display = ("created_at", "vote_label", "asked", "comment", "corrected")
+    list_display_links = ("asked",)
+    list_filter = ("vote",)
+    search_fields = ("question", "comment", "correction")
+    fields = ("created_at", "vote_label", "question", "reply", "comment", "correction", "relevant_sources", "answer")
+    readonly_fields = ("answer", "vote_label")
+
+    @display(description=_("vote"), ordering="vote", label={1: "success", 0: "info", -1: "danger"})
+    def vote_label(self, feedback: Feedback) -> tuple[int, Any]:
+        return feedback.vote, {1: _("useful"), 0: _("neutral"), -1: _("not useful")}[feedback.vote]
+
+    @display(description=_("question"))
+    def asked(self, feedback: Feedback) -> SafeString:
+        return format_html('<span class="aion-clamp">{}</span>', feedback.question)
+
+    @display(description=_("corrected"), boolean=True)
+    def corrected(self, feedback: Feedback) -> bool:
+        return bool(feedback.correction)
+
+    @display(description=_("answer"))
+    def answer(self, feedback: Feedback) -> SafeString:
+        address = reverse("admin:telemetry_question_change", args=[feedback.event_id])
+        return format_html('<a class="aion-link" href="{}">{}</a>', address, _("See how this answer came to be"))
+
+
+@admin.register(DatasetExport)
+class DatasetExportAdmin(ReadOnlyAdmin):
+    """The exports made, each with its manifest to download."""
+
+    list_display = ("created_at", "state_label", "rows", "window", "asked_by", "manifest_link")
+    list_filter = ("state",)
+    fields = (
+        "created_at",
+        "state_label",
+        "window",
+        "formats",
+        "rows",
+        "path",
+        "asked_by",
+        "finished_at",
+        "error",
+        "manifest",
+    )
+    readonly_fields = ("state_label", "window", "asked_by")
+
+    def get_urls(self) -> list[Any]:
+        """The manifest's download beside the usual pages."""
+        from django.urls import path
+
+        view: Callable[..., HttpResponse] = self.admin_site.admin_view(self.download_manifest)
+        own = [path("<uuid:export_id>/manifest.json", view, name="telemetry_datasetexport_manifest")]
+        urls: list[Any] = super().get_urls()
+        return own + urls
+
+    def download_manifest(self, request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
+        """The manifest of one export as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        export = self.get_object(request, str(export_id))
+        if export is None or not export.manifest:
+            raise Http404
+        response = JsonResponse(export.manifest, json_dumps_params={"indent": 2, "ensure_ascii": False})
+        response["Content-Disposition"] = f'attachment; filename="manifest-{export.created_at:%Y-%m-%d}.json"'
+        return response
+
+    @display(description=_("state"), ordering="state", label=STATE_LABELS)
+    def state_label(self, export: DatasetExport) -> tuple[str, str]:
+        return export.state, export.get_state_display()
+
+    @display(description=_("window"))
+    def window(self, export: DatasetExport) -> str:
+        return f"{timezone.localtime(export.since):%d/%m/%Y} – {timezone.localtime(export.until):%d/%m/%Y}"
+
+    @display(description=_("requested by"))
+    def asked_by(self, export: DatasetExport) -> str:
+        person = get_user_model().objects.filter(pk=export.requested_by).first()
+        return str(person) if person else str(_("the schedule"))
+
+    @display(description=_("manifest"))
+    def manifest_link(self, export: DatasetExport) -> SafeString | str:
+        if not export.manifest:
+            return "—"
+        address = reverse("admin:telemetry_datasetexport_manifest", args=[export.pk])
+        return format_html('<a class="aion-link" href="{}">{}</a>', address, _("Download"))
+
+
+def _two(value: Any) -> str:
+    return number_format(value, 2) if isinstance(value, int | float) else "—"
+
+
+def _usd(amount: Decimal, digits: int = 2) -> str:
+    return f"US$ {number_format(amount, digits)}"
