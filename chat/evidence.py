@@ -12,11 +12,11 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from retrieval.embeddings import get_embedder
+from retrieval.text import split_sentences, tokens
 
 from chat.prompts import PackedPassage
-from retrieval.embeddings import get_embedder
 from retrieval.results import QueryTerm, RetrievedChunk
-from retrieval.text import split_sentences, tokens
 
 EVIDENCE_PASSAGES = 4
 SENTENCES_PER_PASSAGE = 24

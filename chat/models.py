@@ -7,9 +7,15 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+
+def between(low: float, high: float) -> list[Any]:
+    """Validators of a number in [low, high]."""
+    return [MinValueValidator(low), MaxValueValidator(high)]
 
 
 class Conversation(models.Model):
@@ -125,19 +131,27 @@ class ChatSettingsRevision(models.Model):
         "forced_fallback_until",
     )
 
-    tau = models.FloatField(_("tau (confidence threshold)"), null=True, blank=True)
+    tau = models.FloatField(_("tau (confidence threshold)"), null=True, blank=True, validators=between(0, 1))
     scorer = models.CharField(_("scorer"), max_length=20, choices=Scorer, null=True, blank=True)  # noqa: DJ001
     answer_mode = models.CharField(_("answer mode"), max_length=10, choices=Mode, null=True, blank=True)  # noqa: DJ001
-    dense_candidates = models.PositiveSmallIntegerField(_("dense candidates"), null=True, blank=True)
-    text_candidates = models.PositiveSmallIntegerField(_("full-text candidates"), null=True, blank=True)
-    top_k = models.PositiveSmallIntegerField(_("passages selected"), null=True, blank=True)
-    mmr_lambda = models.FloatField(_("MMR lambda"), null=True, blank=True)
-    prompt_context_tokens = models.PositiveIntegerField(_("context budget, tokens"), null=True, blank=True)
-    max_new_tokens = models.PositiveIntegerField(_("new tokens at most"), null=True, blank=True)
-    temperature = models.FloatField(_("temperature"), null=True, blank=True)
-    top_p = models.FloatField(_("top p"), null=True, blank=True)
-    repetition_penalty = models.FloatField(_("repetition penalty"), null=True, blank=True)
-    deadline_s = models.FloatField(_("deadline, seconds"), null=True, blank=True)
+    dense_candidates = models.PositiveSmallIntegerField(
+        _("dense candidates"), null=True, blank=True, validators=between(1, 200)
+    )
+    text_candidates = models.PositiveSmallIntegerField(
+        _("full-text candidates"), null=True, blank=True, validators=between(1, 200)
+    )
+    top_k = models.PositiveSmallIntegerField(_("passages selected"), null=True, blank=True, validators=between(1, 50))
+    mmr_lambda = models.FloatField(_("MMR lambda"), null=True, blank=True, validators=between(0, 1))
+    prompt_context_tokens = models.PositiveIntegerField(
+        _("context budget, tokens"), null=True, blank=True, validators=between(50, 100000)
+    )
+    max_new_tokens = models.PositiveIntegerField(
+        _("new tokens at most"), null=True, blank=True, validators=between(1, 4096)
+    )
+    temperature = models.FloatField(_("temperature"), null=True, blank=True, validators=between(0, 2))
+    top_p = models.FloatField(_("top p"), null=True, blank=True, validators=between(0.01, 1))
+    repetition_penalty = models.FloatField(_("repetition penalty"), null=True, blank=True, validators=between(0.5, 2))
+    deadline_s = models.FloatField(_("deadline, seconds"), null=True, blank=True, validators=between(1, 600))
     system_prompt = models.TextField(_("system prompt"), null=True, blank=True)  # noqa: DJ001
     fallback_allowed = models.BooleanField(_("paid fallback allowed"), null=True, blank=True)
     fallback_model = models.CharField(_("fallback model"), max_length=120, null=True, blank=True)  # noqa: DJ001

@@ -1,0 +1,213 @@
+"""The one error shape of every call but `/v1`: `{"error": {"code", "message", "details"}}`.
+
+Codes are stable, messages follow the request's language. Nothing else turns an exception into a response.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views import defaults
+from rest_framework import exceptions as drf
+from rest_framework import status
+from rest_framework.response import Response
+from retrieval.exceptions import RetrievalError
+
+from chat.exceptions import FallbackFailed, InvalidQuestion, PermissionRefused
+from inference.exceptions import (
+    DeadlineExceeded,
+    EngineBusy,
+    EngineUnavailable,
+    GenerationCancelled,
+    GenerationFailed,
+)
+
+logger = logging.getLogger(__name__)
+
+API_PATHS: Final = ("/api/", "/generate", "/adapter/", "/internal/", "/health", "/ready")
+CLIENT_CLOSED_REQUEST: Final = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong, as a caller sees it."""
+
+    status: int
+    code: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        return {"error": self.error()}
+
+    def error(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "details": dict(self.details)}
+
+
+class PayloadTooLarge(drf.APIException):
+    """The body is larger than any valid one."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "payload_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__()
+        self.limit_bytes = limit_bytes
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's hook: the response to whatever a view raised."""
+    problem = problem_of(exc)
+    return Response(problem.body(), status=problem.status, headers=dict(problem.headers))
+
+
+def problem_of(exc: BaseException) -> Problem:
+    """What the caller is told about `exc`; what nobody expected is logged with its traceback."""
+    problem = _of_rooms(exc) or _of_requests(exc)
+    if problem is None:
+        logger.error("unexpected failure", exc_info=exc)
+        return Problem(500, "internal_error", _("AION failed unexpectedly. The failure has been logged."))
+    if problem.status >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+        logger.warning("%s: %s", problem.code, exc)
+    return problem
+
+
+def _of_rooms(exc: BaseException) -> Problem | None:
+    """Failures of the answer path."""
+    match exc:
+        case InvalidQuestion():
+            return Problem(400, "invalid_request", exc.message, {exc.field: [exc.message]})
+        case PermissionRefused():
+            return Problem(403, "permission_denied", exc.message, {"field": exc.field})
+        case FallbackFailed():
+            message = _("The paid API gave no answer. Please try again.")
+            return Problem(502, "fallback_failed", message, {"reason": exc.reason})
+        case EngineBusy():
+            wait_s = max(1, math.ceil(exc.retry_after_s))
+            message = _("Many questions are being answered right now. Try again in %(seconds)d s.") % {
+                "seconds": wait_s
+            }
+            return Problem(503, "engine_busy", message, {"retryAfter": wait_s}, {"Retry-After": str(wait_s)})
+        case DeadlineExceeded():
+            return Problem(504, "deadline_exceeded", _("The answer took too long. Please try again."))
+        case GenerationCancelled():
+            return Problem(CLIENT_CLOSED_REQUEST, "cancelled", _("The request was cancelled."))
+        case EngineUnavailable() | GenerationFailed():
+            return Problem(503, "engine_unavailable", _("The local model cannot answer right now. Please try again."))
+        case RetrievalError():
+            return Problem(503, "search_unavailable", _("The documents cannot be searched right now."))
+        case OperationalError() | InterfaceError():
+            return Problem(503, "database_unavailable", _("The database cannot be reached right now."))
+    return None
+
+
+def _of_requests(exc: BaseException) -> Problem | None:
+    """Failures of the request itself."""
+    match exc:
+        case drf.ValidationError():
+            return _invalid(exc)
+        case drf.ParseError():
+            return Problem(400, "invalid_request", _("The body is not valid JSON."), {"reason": str(exc.detail)})
+        case PayloadTooLarge():
+            return _too_large(exc.limit_bytes)
+        case drf.NotAuthenticated():
+            message = _("Sign in, or send an API key: Authorization: Bearer aion_...")
+            return Problem(401, "not_authenticated", message, headers=_challenge(exc))
+        case drf.AuthenticationFailed():
+            return Problem(401, "not_authenticated", str(exc.detail), headers=_challenge(exc))
+        case drf.PermissionDenied():
+            return Problem(403, "permission_denied", _refusal(exc))
+        case PermissionDenied():
+            return Problem(403, "permission_denied", _("You are not allowed to do this."))
+        case Http404() | drf.NotFound():
+            return Problem(404, "not_found", _("There is nothing at this address."))
+        case drf.MethodNotAllowed():
+            message = _("This address does not answer %(method)s.") % {"method": exc.args[0] if exc.args else ""}
+            return Problem(405, "method_not_allowed", message if exc.args else str(exc.detail))
+        case drf.UnsupportedMediaType():
+            return Problem(415, "unsupported_media_type", _("Send JSON, with Content-Type: application/json."))
+        case drf.Throttled():
+            wait_s = max(1, math.ceil(exc.wait or 1))
+            message = _("Too many requests. Try again in %(seconds)d s.") % {"seconds": wait_s}
+            return Problem(429, "throttled", message, {"retryAfter": wait_s}, {"Retry-After": str(wait_s)})
+        case drf.NotAcceptable():
+            return Problem(406, "not_acceptable", _("This address answers JSON only."))
+    return None
+
+
+def _invalid(exc: drf.ValidationError) -> Problem:
+    """Every wrong field in `details`, the first of them in the sentence."""
+    details = exc.detail if isinstance(exc.detail, dict) else {"body": exc.detail}
+    name, found = next(iter(details.items()))
+    reason = found[0] if isinstance(found, list) and found else found
+    message = str(reason) if name in ("body", "non_field_errors") else f"{name}: {reason}"
+    return Problem(400, "invalid_request", message, details)
+
+
+def _too_large(limit_bytes: int) -> Problem:
+    message = _("The body is too large: at most %(limit)d kB.") % {"limit": limit_bytes // 1024}
+    return Problem(413, "payload_too_large", message, {"limitBytes": limit_bytes})
+
+
+def _challenge(exc: drf.APIException) -> dict[str, str]:
+    header = getattr(exc, "auth_header", None)
+    return {"WWW-Authenticate": header} if header else {}
+
+
+def _refusal(exc: drf.PermissionDenied) -> str:
+    if str(exc.detail).startswith("CSRF"):
+        return _("The page is out of date. Load it again and repeat.")
+    return _("You are not allowed to do this.")
+
+
+# --- Django's own error pages ------------------------------------------------------------------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler400`: also a host that is not ours, and a form that is too large."""
+    if isinstance(exception, RequestDataTooBig):
+        from django.conf import settings
+
+        return _json(_too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
+    if not is_api_path(request.path):
+        return defaults.bad_request(request, exception)
+    return _json(Problem(400, "invalid_request", _("The request is malformed.")))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler403`."""
+    if not is_api_path(request.path):
+        return defaults.permission_denied(request, exception)
+    return _json(Problem(403, "permission_denied", _("You are not allowed to do this.")))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler404`."""
+    if not is_api_path(request.path):
+        return defaults.page_not_found(request, exception)
+    return _json(Problem(404, "not_found", _("There is nothing at this address.")))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """`handler500`; Django has logged the traceback."""
+    if not is_api_path(request.path):
+        return defaults.server_error(request)
+    return _json(Problem(500, "internal_error", _("AION failed unexpectedly. The failure has been logged.")))
+
+
+def is_api_path(path: str) -> bool:
+    """Whether programs, not people, call this address."""
+    return path.startswith(API_PATHS)
+
+
+def _json(problem: Problem) -> JsonResponse:
+    return JsonResponse(problem.body(), status=problem.status, headers=dict(problem.headers))

@@ -1,0 +1,150 @@
+"""What callers may send. A null is the same as an absent field; an unknown field is a warning, never an error."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+MAX_MESSAGE_CHARACTERS: Final = 8000
+_MOST_WARNINGS: Final = 20
+_LONGEST_NAME: Final = 60
+
+
+class TauField(serializers.Field[float, Any, float, Any]):
+    """A number from 0 to 1, or the same as text, as older clients send it."""
+
+    default_error_messages = {"invalid": gettext_lazy("Must be a number from 0 to 1.")}
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float | str):
+            self.fail("invalid")
+        try:
+            value = float(data)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
+        if not (math.isfinite(value) and 0 <= value <= 1):
+            self.fail("invalid")
+        return value
+
+    def to_representation(self, value: float) -> float:
+        return value
+
+
+class TruthyField(serializers.Field[bool, Any, bool, Any]):
+    """Anything that JavaScript calls true, as the older router read its flags."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        return bool(data)
+
+    def to_representation(self, value: bool) -> bool:
+        return value
+
+
+class TolerantSerializer(serializers.Serializer[Any]):
+    """Drops nulls, so that the defaults hold, and names unknown fields in `warnings`."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            data = {name: value for name, value in data.items() if value is not None}
+        return super().to_internal_value(data)
+
+    @property
+    def unknown_fields(self) -> tuple[str, ...]:
+        """A sentence for each field that was sent and means nothing here."""
+        given = self.initial_data if isinstance(self.initial_data, dict) else {}
+        unknown = sorted(str(name)[:_LONGEST_NAME] for name in given if name not in self.fields)
+        return tuple(_("Unknown field, ignored: %(name)s") % {"name": name} for name in unknown[:_MOST_WARNINGS])
+
+
+class ChatRequest(TolerantSerializer):
+    """Body of `POST /api/ai/chat`."""
+
+    message = serializers.CharField(
+        max_length=MAX_MESSAGE_CHARACTERS,
+        error_messages={
+            "required": gettext_lazy("Write a question."),
+            "blank": gettext_lazy("Write a question."),
+            "max_length": gettext_lazy("At most {max_length} characters."),
+        },
+        help_text="The question, 1 to 8000 characters.",
+    )
+    tau = TauField(required=False, default=None, help_text="Threshold for this question; needs a permission.")
+    forceFallback = TruthyField(  # noqa: N815  # the kept name
+        required=False, default=False, help_text="Ask the paid API whatever the confidence; needs a permission."
+    )
+    stream = TruthyField(required=False, default=False, help_text="Answer as server-sent events.")
+    conversationId = serializers.UUIDField(required=False, default=None)  # noqa: N815
+
+
+class ChatSource(serializers.Serializer[Any]):
+    """A passage behind an answer (for the schema)."""
+
+    number = serializers.IntegerField(allow_null=True)
+    cited = serializers.BooleanField()
+    chunkId = serializers.IntegerField()  # noqa: N815
+    documentId = serializers.UUIDField()  # noqa: N815
+    title = serializers.CharField()
+    section = serializers.CharField(allow_blank=True)
+    page = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField()
+    url = serializers.CharField(allow_blank=True)
+    text = serializers.CharField()
+    similarity = serializers.FloatField()
+    score = serializers.FloatField()
+
+
+class ChatResponse(serializers.Serializer[Any]):
+    """Body of the answer (for the schema)."""
+
+    text = serializers.CharField()
+    used = serializers.ChoiceField(choices=["local", "fallback", "abstain"])
+    C = serializers.FloatField(min_value=0, max_value=1)
+    tau = serializers.FloatField()
+    reason = serializers.CharField()
+    reasonText = serializers.CharField()  # noqa: N815
+    mode = serializers.ChoiceField(choices=["generated", "quote", ""])
+    sources = ChatSource(many=True)
+    usage = serializers.DictField(child=serializers.IntegerField())
+    timings = serializers.DictField(child=serializers.FloatField())
+    model = serializers.CharField()
+    adapter = serializers.CharField(allow_blank=True)
+    adapterDigest = serializers.CharField(allow_blank=True)  # noqa: N815
+    eventId = serializers.UUIDField(allow_null=True)  # noqa: N815
+    conversationId = serializers.UUIDField(allow_null=True)  # noqa: N815
+    costUsd = serializers.FloatField()  # noqa: N815
+    warnings = serializers.ListField(child=serializers.CharField())
+    grounded = serializers.BooleanField(allow_null=True)
+    scorer = serializers.CharField()
+
+
+class FeedbackRequest(TolerantSerializer):
+    """Body of `POST /api/ai/feedback`."""
+
+    eventId = serializers.UUIDField(help_text="`eventId` of the answer.")  # noqa: N815
+    vote = serializers.ChoiceField(choices=[-1, 0, 1], default=0)
+    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=4000)
+    correction = serializers.CharField(required=False, allow_blank=True, default="", max_length=8000)
+    relevantSources = serializers.ListField(  # noqa: N815
+        child=serializers.IntegerField(min_value=1), required=False, default=list, max_length=64
+    )
+
+
+class ConversationRename(TolerantSerializer):
+    """Body of `PATCH /api/ai/conversations/<id>`."""
+
+    title = serializers.CharField(max_length=120)
+
+
+class ErrorResponse(serializers.Serializer[Any]):
+    """The one error shape (for the schema)."""
+
+    class Inner(serializers.Serializer[Any]):
+        code = serializers.CharField()
+        message = serializers.CharField()
+        details = serializers.DictField()
+
+    error = Inner()
