@@ -9,3 +9,8 @@ urlpatterns = [
     path("", include("inference.urls")),
     path("", include("chat.urls")),
 ]
+
+handler400 = "chat.errors.bad_request"
+handler403 = "chat.errors.permission_denied"
+handler404 = "chat.errors.not_found"
+handler500 = "chat.errors.server_error"

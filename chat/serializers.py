@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from inference.serializers import TolerantSerializer
+
 MAX_MESSAGE_CHARACTERS: Final = 8000
-_MOST_WARNINGS: Final = 20
-_LONGEST_NAME: Final = 60
 
 
 class TauField(serializers.Field[float, Any, float, Any]):
@@ -42,22 +41,6 @@ class TruthyField(serializers.Field[bool, Any, bool, Any]):
 
     def to_representation(self, value: bool) -> bool:
         return value
-
-
-class TolerantSerializer(serializers.Serializer[Any]):
-    """Drops nulls, so that the defaults hold, and names unknown fields in `warnings`."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            data = {name: value for name, value in data.items() if value is not None}
-        return super().to_internal_value(data)
-
-    @property
-    def unknown_fields(self) -> tuple[str, ...]:
-        """A sentence for each field that was sent and means nothing here."""
-        given = self.initial_data if isinstance(self.initial_data, dict) else {}
-        unknown = sorted(str(name)[:_LONGEST_NAME] for name in given if name not in self.fields)
-        return tuple(_("Unknown field, ignored: %(name)s") % {"name": name} for name in unknown[:_MOST_WARNINGS])
 
 
 class ChatRequest(TolerantSerializer):
