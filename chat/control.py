@@ -67,7 +67,7 @@ _cached: tuple[float, ChatPolicy] | None = None
 
 def current() -> ChatPolicy:
     """The policy in force; read from the database at most once a second."""
-    global _cached  # noqa: PLW0603
+    global _cached
     if _cached is not None and time.monotonic() - _cached[0] < CACHE_S:
         return _cached[1]
     policy = _policy_of(ChatSettingsRevision.objects.order_by("-id").first())
@@ -77,7 +77,7 @@ def current() -> ChatPolicy:
 
 def forget() -> None:
     """Read anew at the next use (after a change, and between tests)."""
-    global _cached  # noqa: PLW0603
+    global _cached
     _cached = None
 
 

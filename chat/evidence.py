@@ -6,22 +6,29 @@ two hold the gold answer of 83 % of the questions).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from retrieval.embeddings import get_embedder
-from retrieval.text import split_sentences, tokens
 
 from chat.prompts import PackedPassage
+from retrieval.embeddings import get_embedder
 from retrieval.results import QueryTerm, RetrievedChunk
+from retrieval.text import split_sentences, tokens
 
 EVIDENCE_PASSAGES = 4
 SENTENCES_PER_PASSAGE = 24
 SIMILARITY_FLOOR, SIMILARITY_CEILING = 0.75, 0.92  # E5 cosines of Portuguese sentences to questions lie in between
 GAP = " […] "
+
+
+def term_weights(terms: Iterable[QueryTerm], chunk_count: int) -> dict[str, float]:
+    """The idf of each stem of the question; one that no passage holds weighs as much as the rarest could."""
+    rarest = math.log1p((chunk_count + 0.5) / 0.5)
+    return {term.term: term.idf or rarest for term in terms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +56,19 @@ class WeighedSentence:
     support: float
 
 
-def weigh_sentences(
-    question: str, chunks: Sequence[RetrievedChunk], terms: Iterable[QueryTerm]
-) -> tuple[WeighedSentence, ...]:
-    """All sentences of `chunks`, best support first. Raises `EmbeddingFailed`."""
+Weighed = tuple[WeighedSentence, ...]
+
+
+def weigh_sentences(question: str, chunks: Sequence[RetrievedChunk], weights: Mapping[str, float]) -> Weighed:
+    """All sentences of `chunks`, best support first; `weights` as `term_weights` gives. Raises `EmbeddingFailed`."""
     embedder = get_embedder()
     query = embedder.query(question)
-    idf = {term.term: term.idf for term in terms}
-    total = sum(idf.values()) or 1.0
+    total = sum(weights.values()) or 1.0
     weighed = []
     for passage, chunk in enumerate(chunks):
         sentences = sentence_vectors(embedder.id, chunk.text)
         for index, (text, stems) in enumerate(zip(sentences.texts, sentences.stems, strict=True)):
-            overlap = sum(idf[stem] for stem in stems & idf.keys()) / total
+            overlap = sum(weights[stem] for stem in stems & weights.keys()) / total
             similarity = float(sentences.vectors[index] @ query)
             support = (overlap + rescale(similarity)) / 2
             weighed.append(WeighedSentence(passage, index, text, overlap, similarity, support))

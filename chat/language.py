@@ -15,13 +15,13 @@ _COUNTS_AS_PORTUGUESE = frozenset({"pt", "gl"})  # Galician is Portuguese to a c
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    identifier = LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(_OTHERS))
     return identifier
 
 
 def is_portuguese(text: str) -> bool:
-    """Whether `text` reads as Portuguese. Short ones (names, prices, times) pass: they have no language of their own."""
+    """Whether `text` reads as Portuguese. Short ones (names, prices, times) pass: they have no language."""
     words = _WORD.findall(text)
     if len(words) < SURE_FROM_WORDS:
         return True
