@@ -176,7 +176,8 @@ def _take(limit: BudgetLimit, amount: Decimal, now: datetime) -> date:
                    spent_usd    = CASE WHEN window_start < %(window)s THEN 0 ELSE spent_usd END,
                    reserved_usd = CASE WHEN window_start < %(window)s THEN 0 ELSE reserved_usd END + %(amount)s
              WHERE id = %(id)s
-               AND CASE WHEN window_start < %(window)s THEN 0 ELSE spent_usd + reserved_usd END + %(amount)s <= limit_usd
+               AND CASE WHEN window_start < %(window)s THEN 0 ELSE spent_usd + reserved_usd END
+                   <= limit_usd - %(amount)s
             RETURNING window_start
             """,
             {"id": limit.pk, "window": window, "amount": amount},

@@ -15,7 +15,7 @@ from telemetry.models import Event, new_id
 
 SCHEMA = 1
 EventKind = Event.Kind
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 @dataclass(frozen=True)

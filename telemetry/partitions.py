@@ -55,7 +55,8 @@ def _create(name: str, lowest: UUID, beyond: UUID) -> None:
         cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(DEFAULT))
         cursor.execute(
             sql.SQL(
-                "WITH moved AS (DELETE FROM {} WHERE id >= {} AND id < {} RETURNING *) INSERT INTO {} SELECT * FROM moved"
+                "WITH moved AS (DELETE FROM {} WHERE id >= {} AND id < {} RETURNING *)"
+                " INSERT INTO {} SELECT * FROM moved"
             ).format(DEFAULT, *bounds, partition)
         )
         cursor.execute(
