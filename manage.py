@@ -3,13 +3,24 @@
 
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from aion.services import ensure_for_command
+    from aion.services.processes import ServiceFailed
+
+    try:
+        with ensure_for_command(sys.argv, Path(__file__).resolve().parent):
+            execute_from_command_line(sys.argv)
+    except ServiceFailed as failure:
+        import django
+
+        django.setup()  # its message is translated
+        sys.exit(str(failure))
 
 
 if __name__ == "__main__":

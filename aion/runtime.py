@@ -6,19 +6,26 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import environ
 
 
 def load_environment(base_dir: Path) -> Path:
-    """Complete the environment by `.env` (`AION_ENV_FILE` names another) and by the addresses that a supervisor wrote.
+    """Complete the environment by the owner's file and by the addresses of running services; what is set already wins.
 
-    What is set already wins. Returns the folder of everything AION writes, `AION_VAR_DIR`, by default `var/`.
+    Returns the folder of everything AION writes.
     """
+    var = load_own_environment(base_dir)
+    _complete_environment(addresses_file(var))
+    return var
+
+
+def load_own_environment(base_dir: Path) -> Path:
+    """The same without those addresses: `.env` (or `AION_ENV_FILE`) and `AION_VAR_DIR`, which is `var/` by default."""
     _complete_environment(Path(os.environ.get("AION_ENV_FILE", base_dir / ".env")))
     var = Path(os.environ.get("AION_VAR_DIR", base_dir / "var")).absolute()
     var.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _complete_environment(addresses_file(var))
     return var
 
 
@@ -45,17 +52,18 @@ def kept_secret(path: Path) -> str:
 
 def database(env: environ.Env, var: Path) -> dict[str, Any]:
     """Django's settings of the database: `DATABASE_URL`, else the embedded one's socket."""
-    url = env.str("DATABASE_URL", default="") or f"postgres://aion@/aion?host={var / 'run' / 'pg'}"
+    url = env.str("DATABASE_URL", default="") or f"postgres://aion@/aion?host={quote(str(var / 'run' / 'pg'))}"
     config: dict[str, Any] = dict(environ.Env.db_url_config(url))
     config["OPTIONS"] = config.get("OPTIONS", {}) | {"pool": {"min_size": 1, "max_size": 24, "timeout": 10}}
     config["CONN_MAX_AGE"] = 0
+    config["CONN_HEALTH_CHECKS"] = True  # the pool drops what a restarted server has left behind
     config["ATOMIC_REQUESTS"] = False
     return config
 
 
 def redis_url(env: environ.Env, var: Path) -> str:
     """`REDIS_URL`, else the embedded one's socket."""
-    return env.str("REDIS_URL", default="") or f"unix://{var / 'run' / 'redis' / 'redis.sock'}"
+    return env.str("REDIS_URL", default="") or f"unix://{quote(str(var / 'run' / 'redis' / 'redis.sock'))}"
 
 
 def broker_url(redis_url: str) -> str:

