@@ -34,7 +34,8 @@ from telemetry.models import (
     Reservation,
 )
 from telemetry.partitions import lowest_id
-from telemetry.question_path import question_path
+from telemetry.question_path import question_path, total_ms
+from telemetry.screens import ReadOnlyAdmin
 
 ROUTE_LABELS = {"local": "success", "fallback": "info", "abstain": "warning", "failed": "danger"}
 STATE_LABELS = {
@@ -47,19 +48,6 @@ STATE_LABELS = {
     "done": "success",
     "failed": "danger",
 }
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """What happened is read, never written, from the panel."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class PeriodFilter(admin.SimpleListFilter):
@@ -163,8 +151,8 @@ class QuestionAdmin(EventListAdmin):
 
     @display(description=_("took"))
     def took(self, event: Question) -> str:
-        total_ms = question_path(event).total_ms
-        return "—" if total_ms is None else f"{number_format(total_ms / 1000, 1)} s"
+        taken = total_ms(event.meta)
+        return "—" if taken is None else f"{number_format(taken / 1000, 1)} s"
 
     @display(description=_("cost"))
     def cost(self, event: Question) -> str:

@@ -9,8 +9,6 @@ from uuid import UUID
 
 from telemetry.models import Event, Feedback
 
-STAGES = ("embed", "search", "route", "generate")
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -30,25 +28,40 @@ class QuestionPath:
     features: tuple[tuple[str, float], ...]
     stages: tuple[Stage, ...]
     feedback: tuple[Feedback, ...]
-
-    @property
-    def total_ms(self) -> float | None:
-        """The whole time, as recorded, else the sum of the stages; None when nothing was timed."""
-        timings = self.meta.get("timings") or {}
-        for name in ("total", "totalMs", "total_ms"):
-            if name in timings:
-                return float(timings[name])
-        return sum(stage.ms for stage in self.stages) if self.stages else None
+    total_ms: float | None
 
 
 def question_path(event: Event) -> QuestionPath:
-    """Everything known about an answer event. Costs two queries only when the parts are looked at on its page."""
+    """Everything known about an answer event."""
     meta: Mapping[str, Any] = event.meta
-    retrieval = _retrieval_of(meta)
+    retrieval = _retrieval_of(event)
     return QuestionPath(
         meta=meta,
         candidates=tuple(retrieval.get("items", ())),
-        features=tuple(sorted((retrieval.get("features") or meta.get("features") or {}).items())),
-        stages=_stages(meta.get("timings") or {}),
+        features=tuple(sorted((retrieval.get("features") or {}).items())),
+        stages=_stages(meta),
         feedback=tuple(Feedback.objects.filter(tenant=event.tenant, event_id=event.pk)),
+        total_ms=total_ms(meta),
     )
+
+
+def total_ms(meta: Mapping[str, Any]) -> float | None:
+    """How long an answer took in all; None where it was not timed."""
+    timings = meta.get("timings") or {}
+    total = timings.get("total")
+    return float(total) if total is not None else (sum(timings.values()) or None)
+
+
+def _retrieval_of(event: Event) -> Mapping[str, Any]:
+    retrieval_id = event.meta.get("retrievalId")
+    if not retrieval_id:
+        return {}
+    found = Event.objects.filter(pk=UUID(str(retrieval_id)), tenant=event.tenant, kind=Event.Kind.RETRIEVAL).first()
+    meta: Mapping[str, Any] = found.meta if found else {}
+    return meta
+
+
+def _stages(meta: Mapping[str, Any]) -> tuple[Stage, ...]:
+    timings = {name: float(ms) for name, ms in (meta.get("timings") or {}).items() if name != "total"}
+    longest = max(timings.values(), default=0.0) or 1.0
+    return tuple(Stage(name, ms, round(100 * ms / longest)) for name, ms in timings.items())

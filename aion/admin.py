@@ -1,0 +1,124 @@
+"""Screens of what no room owns: people, groups, scheduled tasks and the audit trail, in the panel's look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django_celery_beat import admin as beat
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from telemetry.screens import ReadOnlyAdmin
+
+for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
+    admin.site.unregister(model)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    """People who sign in."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Only a superuser gives rights: who may edit people must not be able to raise himself."""
+        own = tuple(super().get_readonly_fields(request, obj))
+        return own if request.user.is_superuser else (*own, "is_superuser", "is_staff", "groups", "user_permissions")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _not_above(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and _not_above(request, obj)
+
+
+def _not_above(request: HttpRequest, person: Any) -> bool:
+    """Superusers are changed by superusers only (their password too)."""
+    return request.user.is_superuser or person is None or not person.is_superuser
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    """Roles, and who may find which documents."""
+
+
+class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
+    """The registered tasks, as the panel draws a list."""
+
+
+class PeriodicTaskForm(beat.PeriodicTaskForm):
+    """The schedule's form with the panel's inputs."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = TaskSelect()
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
+    """What runs by itself, and when."""
+
+    form = PeriodicTaskForm
+    date_hierarchy = None
+    list_filter = ("enabled", "one_off")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """The library lets anybody who may look press run and disable; here only who may change."""
+        actions: dict[str, Any] = super().get_actions(request)
+        return actions if self.has_change_permission(request) else {}
+
+
+@admin.register(IntervalSchedule)
+class IntervalScheduleAdmin(ModelAdmin):
+    """Every so often."""
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
+    """At fixed hours and days."""
+
+
+@admin.register(SolarSchedule)
+class SolarScheduleAdmin(ModelAdmin):
+    """By the sun."""
+
+
+@admin.register(ClockedSchedule)
+class ClockedScheduleAdmin(ModelAdmin):
+    """Once, at a moment."""
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnlyAdmin):
+    """Who changed what, and when."""
+
+    list_display = ("action_time", "user", "what", "message")
+    list_filter = ("action_flag", "user")
+    list_select_related = ("user", "content_type")
+    search_fields = ("object_repr", "change_message")
+    fields = ("action_time", "user", "what", "message")
+    readonly_fields = ("what", "message")
+
+    @display(description=_("object"))
+    def what(self, entry: LogEntry) -> str:
+        return f"{entry.content_type.name.capitalize()}: {entry.object_repr}" if entry.content_type else entry.object_repr
+
+    @display(description=_("what was done"))
+    def message(self, entry: LogEntry) -> str:
+        return entry.get_change_message() or entry.get_action_flag_display()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("admin.view_logentry")

@@ -1,0 +1,103 @@
+"""The sidebar: the screens of all rooms under the headings that staff look for. Shows only what a person may open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+# heading -> (title, material icon, "app.model") of each screen
+SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
+    (
+        _("Questions"),
+        (
+            (_("Answered questions"), "forum", "telemetry.question"),
+            (_("Conversations"), "chat", "chat.conversation"),
+            (_("Feedback"), "thumbs_up_down", "telemetry.feedback"),
+            (_("Events"), "timeline", "telemetry.event"),
+        ),
+    ),
+    (
+        _("Knowledge"),
+        (
+            (_("Documents"), "description", "retrieval.document"),
+            (_("Uploads"), "upload_file", "retrieval.ingestjob"),
+        ),
+    ),
+    (
+        _("Model"),
+        (
+            (_("Adapters"), "extension", "inference.adapter"),
+            (_("Training runs"), "model_training", "inference.trainingrun"),
+            (_("Calibrations"), "query_stats", "chat.calibration"),
+            (_("Dataset exports"), "dataset", "telemetry.datasetexport"),
+        ),
+    ),
+    (
+        _("Budget"),
+        (
+            (_("Limits"), "savings", "telemetry.budgetlimit"),
+            (_("Ledger"), "receipt_long", "telemetry.ledgerentry"),
+            (_("Reservations"), "hourglass_top", "telemetry.reservation"),
+        ),
+    ),
+    (
+        _("Settings"),
+        (
+            (_("Answer settings"), "tune", "chat.chatsettingsrevision"),
+            (_("Scheduled tasks"), "schedule", "django_celery_beat.periodictask"),
+            (_("Audit trail"), "history", "admin.logentry"),
+        ),
+    ),
+    (
+        _("Access"),
+        (
+            (_("Users"), "person", "auth.user"),
+            (_("Groups"), "group", "auth.group"),
+            (_("API keys"), "key", "chat.apikey"),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's navigation: the panel first, then every heading with its screens."""
+    panel = {"title": _("Panel"), "icon": "dashboard", "link": reverse("admin:index")}
+    return [{"items": [panel]}] + [
+        {
+            "title": heading,
+            "separator": True,
+            "items": [
+                {"title": title, "icon": icon, "link": changelist(model), "permission": may_view(model)}
+                for title, icon, model in screens
+                if _is_registered(model)
+            ],
+        }
+        for heading, screens in SCREENS
+    ]
+
+
+def changelist(model: str) -> str:
+    """The address of a model's list, given "app.model"."""
+    return reverse(f"admin:{model.replace('.', '_')}_changelist")
+
+
+def may_view(model: str) -> Callable[[HttpRequest], bool]:
+    """Whether the person of a request may open that list, as unfold asks for it."""
+    app, name = model.split(".")
+    codes = (f"{app}.view_{name}", f"{app}.change_{name}")
+    return lambda request: any(request.user.has_perm(code) for code in codes)
+
+
+def _is_registered(model: str) -> bool:
+    from django.apps import apps
+    from django.contrib import admin
+
+    try:
+        return admin.site.is_registered(apps.get_model(model))
+    except LookupError:
+        return False

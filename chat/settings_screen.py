@@ -1,0 +1,210 @@
+"""The screen of the chat's settings: edit all of them, compare, confirm; read and restore every earlier state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
+from django.forms import CharField, ModelForm
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from chat import control
+from chat.models import ChatSettingsRevision
+from chat.screens import confirmation, differences, label, shown, values_of
+from telemetry.screens import ReadOnlyAdmin
+
+SETTINGS_FIELDS = tuple(name for name in ChatSettingsRevision.INHERITED if name != "forced_fallback_until")
+SETTINGS_FIELDSETS = (
+    (_("Route"), {"fields": (("tau", "scorer"), "answer_mode")}),
+    (_("Retrieval"), {"fields": (("dense_candidates", "text_candidates"), ("top_k", "mmr_lambda"))}),
+    (
+        _("Generation"),
+        {
+            "fields": (
+                ("prompt_context_tokens", "max_new_tokens"),
+                ("temperature", "top_p"),
+                ("repetition_penalty", "deadline_s"),
+                "system_prompt",
+            )
+        },
+    ),
+    (_("Paid fallback"), {"fields": (("fallback_allowed", "fallback_on_overload"), "fallback_model")}),
+    (_("Why"), {"fields": ("reason",)}),
+)
+SETTINGS_HELP = {
+    "tau": _(
+        "From 0 to 1. At or above it AION answers by itself; below it asks the paid API, or says it did not find."
+    ),
+    "scorer": _("How the confidence C is computed."),
+    "answer_mode": _("Whether the model writes, or AION only quotes."),
+    "dense_candidates": _("How many passages the search by meaning brings."),
+    "text_candidates": _("How many passages the search by words brings."),
+    "top_k": _("How many of them are kept."),
+    "mmr_lambda": _("From 0 (varied) to 1 (most similar)."),
+    "prompt_context_tokens": _("How much of the passages the model reads."),
+    "max_new_tokens": _("The longest answer."),
+    "temperature": _("0 repeats the same answer and quotes faithfully."),
+    "top_p": _("Used only with a temperature above 0."),
+    "repetition_penalty": _("1 means none."),
+    "deadline_s": _("After it the answer is given up."),
+    "system_prompt": _("Who the model is told to be."),
+    "fallback_allowed": _("Costs money, always within the budget."),
+    "fallback_on_overload": _("Whether a full queue may cost money."),
+    "fallback_model": _("The paid model's name at the provider."),
+}
+
+
+class SettingsForm(ModelForm[ChatSettingsRevision]):
+    """All settings at once; an empty field inherits the installation's default, which its help names."""
+
+    reason = CharField(
+        label=_("reason of the change"), max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        inherited = control.defaults()
+        for name in SETTINGS_FIELDS:
+            default = shown(name, getattr(inherited, name))
+            self.fields[name].help_text = format_html(
+                "{} {}", SETTINGS_HELP[name], gettext("Empty: %(default)s.") % {"default": default}
+            )
+
+
+@admin.register(ChatSettingsRevision)
+class SettingsAdmin(ReadOnlyAdmin):
+    """Every state the settings were in; a new one is compared, explained and confirmed before it holds."""
+
+    list_display = ("number", "at", "by", "what_changed", "reason", "in_force")
+    list_display_links = ("number",)
+    list_select_related = ("by",)
+    form = SettingsForm
+    add_fieldsets = SETTINGS_FIELDSETS
+    list_before_template = "admin/chat/settings_in_force.html"
+    change_form_template = "admin/chat/settings_form.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("chat.add_chatsettingsrevision")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What is in force, to be edited."""
+        latest = ChatSettingsRevision.objects.first()
+        return {name: getattr(latest, name) for name in SETTINGS_FIELDS} if latest else {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        policy = control.current()
+        in_force = [
+            (label(name), shown(name, getattr(policy, name))) for name in SETTINGS_FIELDS if name != "system_prompt"
+        ]
+        return super().changelist_view(request, {**(extra_context or {}), "in_force": in_force})
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """First what would change, then the change."""
+        if request.method == "POST" and "confirmed" not in request.POST and self.has_add_permission(request):
+            form = self.get_form(request)(request.POST)
+            if form.is_valid():
+                return self._ask(request, form)
+        return super().add_view(request, form_url, extra_context)
+
+    def _ask(self, request: HttpRequest, form: SettingsForm) -> HttpResponse:
+        before = self.get_changeform_initial_data(request)
+        changes = differences(before, form.cleaned_data)
+        if not changes:
+            messages.info(request, gettext("Nothing was changed."))
+            return HttpResponseRedirect(reverse("admin:chat_chatsettingsrevision_changelist"))
+        return confirmation(
+            self.admin_site,
+            request,
+            title=_("Confirm the new settings"),
+            explanation=_("They hold from the next question on and are kept as a revision that can be restored."),
+            changes=changes,
+            verb=_("Save the settings"),
+            back=reverse("admin:chat_chatsettingsrevision_add"),
+            hidden=[field.as_hidden() for field in form],
+        )
+
+    def save_model(self, request: HttpRequest, obj: ChatSettingsRevision, form: Any, change: bool) -> None:
+        values = form.cleaned_data
+        before = self.get_changeform_initial_data(request)
+        changed = {name: _none_if_empty(values[name]) for name in SETTINGS_FIELDS}
+        changed = {name: value for name, value in changed.items() if value != before.get(name)}
+        revision = control.revise(changed, by=_person(request), reason=values["reason"])
+        obj.pk = revision.pk
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.restore)
+        urls: list[URLPattern] = super().get_urls()
+        return [path("<int:revision_id>/restore/", view, name="chat_chatsettingsrevision_restore"), *urls]
+
+    def restore(self, request: HttpRequest, revision_id: int) -> HttpResponse:
+        """Show what would change back, then change it back."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        revision = ChatSettingsRevision.objects.filter(pk=revision_id).first()
+        if revision is None:
+            raise Http404
+        if request.method != "POST":
+            return confirmation(
+                self.admin_site,
+                request,
+                title=gettext("Restore revision %(number)s") % {"number": revision.pk},
+                explanation=_("A new revision with these values is added; nothing is lost."),
+                changes=differences(values_of(ChatSettingsRevision.objects.first()), values_of(revision)),
+                verb=_("Restore"),
+                back=reverse("admin:chat_chatsettingsrevision_change", args=[revision.pk]),
+            )
+        reason = gettext("Restored from revision %(number)s.") % {"number": revision.pk}
+        restored = control.restore(revision, by=_person(request), reason=reason)
+        self.log_change(request, restored, reason)
+        messages.success(request, gettext("Revision %(number)s is in force again.") % {"number": revision.pk})
+        return HttpResponseRedirect(reverse("admin:chat_chatsettingsrevision_changelist"))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """A revision's page compares it with the one before it."""
+        revision: ChatSettingsRevision | None = context.get("original")
+        if revision is not None:
+            context["values"] = [(label(name), shown(name, getattr(revision, name))) for name in SETTINGS_FIELDS]
+            context["changes"] = differences(values_of(before_of(revision)), values_of(revision))
+            context["is_in_force"] = not ChatSettingsRevision.objects.filter(pk__gt=revision.pk).exists()
+            context["title"] = gettext("Revision %(number)s") % {"number": revision.pk}
+        context["may_restore"] = self.has_add_permission(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @display(description=_("revision"), ordering="id")
+    def number(self, revision: ChatSettingsRevision) -> str:
+        return f"#{revision.pk}"
+
+    @display(description=_("what changed"))
+    def what_changed(self, revision: ChatSettingsRevision) -> str:
+        rows = differences(values_of(before_of(revision)), values_of(revision))
+        return "; ".join(f"{name}: {before} → {after}" for name, before, after in rows) or "—"
+
+    @display(description=_("in force"), boolean=True)
+    def in_force(self, revision: ChatSettingsRevision) -> bool:
+        return revision.pk == control.current().revision
+
+
+def before_of(revision: ChatSettingsRevision) -> ChatSettingsRevision | None:
+    """The revision that was in force before this one."""
+    return ChatSettingsRevision.objects.filter(pk__lt=revision.pk).first()
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _person(request: HttpRequest) -> AbstractBaseUser:
+    assert isinstance(request.user, AbstractBaseUser)  # noqa: S101  # the admin lets nobody else this far
+    return request.user
