@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from docx import Document
+from docx.enum.text import WD_BREAK
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 from markdown_it import MarkdownIt
@@ -140,7 +141,7 @@ def write_docx(source: Path, target: Path) -> None:
                     for cell, words in zip(grid.add_row().cells, row, strict=True):
                         cell.text = words
             case _:
-                document.add_page_break()
+                document.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
     packed = io.BytesIO()
     document.save(packed)
     target.write_bytes(with_fixed_dates(packed))
