@@ -7,7 +7,7 @@ import threading
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from inference.engine import Engine
+from inference.engine import Engine, EngineState, EngineStatus
 
 _lock = threading.Lock()
 _engine: Engine | None = None
@@ -22,3 +22,9 @@ def get_engine() -> Engine:
             engine.load()
             _engine = engine
         return _engine
+
+
+def engine_status() -> EngineStatus:
+    """What serves in this process; never loads and never waits."""
+    engine = _engine
+    return engine.status() if engine else EngineStatus(state=EngineState.UNLOADED, base_model=settings.AION_BASE_MODEL)

@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from inference import adapters
 from inference.direct import PromptTooLong, generate_directly
 from inference.exceptions import AdapterRejected, EngineBusy, InferenceError
 from inference.hangup import hangup_of
@@ -71,7 +70,7 @@ class ReloadView(APIView):
         given = ReloadRequest(data=request.data)
         given.is_valid(raise_exception=True)
         adapter_id = given.validated_data.get("adapter")
-        return _told(lambda: adapters.reload_adapter(adapter_id, by=_person(request)), given.unknown_fields)
+        return _told(lambda: _adapters().reload_adapter(adapter_id, by=_person(request)), given.unknown_fields)
 
 
 class MergeView(APIView):
@@ -81,7 +80,7 @@ class MergeView(APIView):
 
     @extend_schema(operation_id="adapter_merge", request=None, responses=OpenApiResponse(description="`ok`"))
     def post(self, request: Request) -> Response:
-        return _told(lambda: adapters.merge_adapter(by=_person(request)))
+        return _told(lambda: _adapters().merge_adapter(by=_person(request)))
 
 
 class RollbackView(APIView):
@@ -91,7 +90,7 @@ class RollbackView(APIView):
 
     @extend_schema(operation_id="adapter_rollback", request=None, responses=OpenApiResponse(description="`ok`"))
     def post(self, request: Request) -> Response:
-        return _told(lambda: adapters.rollback_adapter(by=_person(request)))
+        return _told(lambda: _adapters().rollback_adapter(by=_person(request)))
 
 
 def _told(change: Callable[[], object], warnings: list[str] | None = None) -> Response:
@@ -112,3 +111,9 @@ def _told(change: Callable[[], object], warnings: list[str] | None = None) -> Re
 def _person(request: Request) -> Any:
     """Who did it, for the record; AION's own commands are nobody."""
     return request.user if request.user.pk else None
+
+
+def _adapters() -> Any:
+    from inference import adapters
+
+    return adapters
