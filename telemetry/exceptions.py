@@ -38,26 +38,6 @@ class PersonalDataLeft(Exception):
         self.kinds = tuple(kinds)
 
 
-class FeedbackRefused(Exception):
-    """Feedback that cannot be taken."""
-
-
-class AnswerNotFound(FeedbackRefused):
-    """No answer event of this tenant has the id."""
-
-
-class NotYourAnswer(FeedbackRefused):
-    """Only whoever asked may judge the answer."""
-
-
-class InvalidFeedback(FeedbackRefused):
-    """A field is out of range; `field` names it."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
 class ExportFailed(Exception):
     """No export was written, and nothing of it is visible; the message says why, in the reader's language."""
 

@@ -20,7 +20,9 @@ from tarja.normalise import normalise_text, strip_invisible
 from telemetry.exceptions import PersonalDataLeft
 from telemetry.names import find_names
 
-ROUNDS = 4  # masking shortens a text and may bring a number within reach of its context word
+ROUNDS = (
+    5  # the last one finds nothing: masking shortens a text and may bring a number within reach of its context word
+)
 NEEDS_CONTEXT = frozenset({"BR_PLACA", "BR_TELEFONE"})  # else "ISO 9001" is a number plate; phonenumbers finds phones
 
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -123,17 +125,15 @@ class StreamUnmasker:
 def mask_for_egress(texts: Sequence[str]) -> EgressMask:
     """Mask several texts together, the same value alike in all. Raises PersonalDataLeft if something is still found."""
     masker = _Masker(texts, reversible=True)
-    masked = tuple(masker.mask(text) for text in texts)
-    left = sorted({span.kind for text in masked for span in find_personal_data(text)})
-    if left:
-        raise PersonalDataLeft(left)
-    return EgressMask(masked, masker.kinds, masker.values)
+    return EgressMask(tuple(masker.mask(text) for text in texts), masker.kinds, masker.values)
 
 
 def redact(text: str) -> Redacted:
-    """Replace personal data for good: the same value, however written, gets the same placeholder, like `[CPF_1]`."""
-    masker = _Masker((text,), reversible=False)
-    return Redacted(masker.mask(text), masker.kinds)
+    """Replace personal data for good: the same value, however written, gets the same placeholder, like `[CPF_1]`.
+
+    Raises PersonalDataLeft if something is still found.
+    """
+    return redact_together((text,))[0]
 
 
 def redact_together(texts: Sequence[str]) -> tuple[Redacted, ...]:
@@ -201,13 +201,14 @@ class _Masker:
         return tuple(sorted({kind for kind, _ in self._labels}))
 
     def mask(self, text: str) -> str:
+        """Mask until nothing more is found; raise PersonalDataLeft if that does not come to an end."""
         for _ in range(ROUNDS):
             spans = _joined(self._whole(text, span) for span in find_personal_data(text))
             if not spans:
-                break
+                return text
             for span in reversed(spans):
                 text = text[: span.start] + self._label(span.kind, text[span.start : span.end]) + text[span.end :]
-        return text
+        raise PersonalDataLeft(sorted({span.kind for span in find_personal_data(text)}))
 
     def _whole(self, text: str, span: Span) -> Span:
         """The span grown over placeholders that it cuts."""
