@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """AION's command line: `manage.py up` starts everything, `manage.py help` lists the rest."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -10,16 +11,17 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
     from django.core.management import execute_from_command_line
 
+    from aion.exceptions import CannotStart
     from aion.services import ensure_for_command
-    from aion.services.processes import ServiceFailed
 
     try:
         with ensure_for_command(sys.argv, Path(__file__).resolve().parent):
             execute_from_command_line(sys.argv)
-    except ServiceFailed as failure:
+    except CannotStart as failure:
         import django
 
-        django.setup()  # its message is translated
+        with contextlib.suppress(CannotStart):
+            django.setup()  # its message is translated
         sys.exit(str(failure))
 
 

@@ -7,6 +7,9 @@ class AionConfig(AppConfig):
     verbose_name = "AION"
     default = True
 
+    def ready(self) -> None:
+        from aion import checks  # noqa: F401  (registers itself)
+
 
 class AdminConfig(admin_apps.AdminConfig):
     default = False

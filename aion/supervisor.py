@@ -20,12 +20,13 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
+from aion.exceptions import CannotStart
 from aion.services import embedded
 from aion.services.processes import (
     Account,
     Service,
-    ServiceFailed,
     end_leftovers,
     end_with_parent,
     stop_together,
@@ -98,7 +99,7 @@ class Supervisor:
         self._environment = os.environ | {MARK: str(var)}
 
     def run(self) -> None:
-        """Start, watch, stop. Raises ServiceFailed when it can't start."""
+        """Start, watch, stop. Raises CannotStart when it can't start."""
         with _signals_stop_us():
             try:
                 self._start()
@@ -132,7 +133,7 @@ class Supervisor:
         preparation = Service("prepare", process)
         try:
             if process.wait() != 0:
-                raise ServiceFailed(_("The installation could not be prepared; the reason is above."))
+                raise CannotStart(gettext_noop("The installation could not be prepared; the reason is above."))
         finally:
             preparation.stop(patience_s=10)
 
@@ -167,7 +168,7 @@ class Supervisor:
     def _try_again(self, child: Child) -> None:
         try:
             child.run()
-        except ServiceFailed as failure:
+        except CannotStart as failure:
             pause = child.plan_retry()
             self._say(
                 _("%(name)s could not be started (%(reason)s); trying again in %(seconds).0f s.")
@@ -185,7 +186,7 @@ class Supervisor:
 
 
 def end_earlier_programs(var: Path) -> None:
-    """End programs of a start that was killed; their environment says whose they are. Raises ServiceFailed."""
+    """End programs of a start that was killed; their environment says whose they are. Raises CannotStart."""
     end_leftovers(lambda: _marked_processes(var), polite=signal.SIGTERM, patience_s=10)
 
 
@@ -201,15 +202,15 @@ def _marked_processes(var: Path) -> list[psutil.Process]:
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Raise ServiceFailed when the web server could not listen there."""
+    """Raise CannotStart when the web server could not listen there."""
     family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError as exc:
-            raise ServiceFailed(
-                _(
+            raise CannotStart(
+                gettext_noop(
                     "AION can't listen on %(host)s:%(port)s (%(reason)s). End the program that uses this port, or set "
                     "AION_PORT (and AION_HOST) to a free one, for example: AION_PORT=8009 make run"
                 ),
@@ -220,11 +221,11 @@ def require_free_port(host: str, port: int) -> None:
 
 
 def require_space(folder: Path, *, minimum_bytes: int = MINIMUM_FREE_BYTES) -> None:
-    """Raise ServiceFailed when the disk of `folder` is nearly full: databases end badly on one."""
+    """Raise CannotStart when the disk of `folder` is nearly full: databases end badly on one."""
     free = shutil.disk_usage(folder).free
     if free < minimum_bytes:
-        raise ServiceFailed(
-            _(
+        raise CannotStart(
+            gettext_noop(
                 "The disk of %(folder)s is nearly full: %(free)s MB are free, AION wants at least %(wanted)s MB to "
                 "start. Free some space, or set AION_VAR_DIR to a folder on another disk."
             ),

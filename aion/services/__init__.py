@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from django.utils.translation import gettext_lazy as _
-
 from aion import runtime
+from aion.exceptions import CannotStart
+from aion.exceptions import translatable as _
 from aion.services import embedded
 from aion.services.claim import Claimed, claim, in_use, unused
-from aion.services.processes import ServiceFailed
 
 _NEED_NO_SERVICES = frozenset(
     {"check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "makemessages"}
@@ -26,7 +25,7 @@ _NEED_NO_SERVICES = frozenset(
 _START_PATIENCE_S = 120
 
 
-class AlreadyRunning(ServiceFailed):
+class AlreadyRunning(CannotStart):
     """AION runs already on this folder, or a command uses its database."""
 
     def __init__(self, owner: str) -> None:
@@ -37,7 +36,7 @@ class AlreadyRunning(ServiceFailed):
 def ensure_for_command(argv: Sequence[str], base_dir: Path) -> Iterator[None]:
     """Have the services that the command `argv` needs while the block runs, before Django's settings are read.
 
-    Raises AlreadyRunning (`up` only) and ServiceFailed.
+    Raises AlreadyRunning (`up` only) and CannotStart.
     """
     var = runtime.load_own_environment(base_dir)
     name = argv[1] if len(argv) > 1 else "help"
@@ -80,9 +79,7 @@ def _for_one_command(var: Path, command: str) -> Iterator[None]:
                     yield
                     return
         time.sleep(0.1)  # the owner is starting or ending its services
-    raise ServiceFailed(
-        _("AION's services have been starting for %(seconds)s s: try again."), seconds=_START_PATIENCE_S
-    )
+    raise CannotStart(_("AION's services have been starting for %(seconds)s s: try again."), seconds=_START_PATIENCE_S)
 
 
 @contextmanager

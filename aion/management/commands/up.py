@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from aion.services.processes import ServiceFailed
+from aion.exceptions import CannotStart
 from aion.supervisor import Supervisor, end_earlier_programs, own_programs, require_free_port, require_space
 from aion.web_probe import is_ready, local_address
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             end_earlier_programs(settings.VAR_DIR)
             require_free_port(settings.AION_HOST, settings.AION_PORT)
             supervisor.run()
-        except ServiceFailed as failure:
+        except CannotStart as failure:
             raise CommandError(str(failure)) from failure
 
     def _say(self, text: str) -> None:

@@ -1,0 +1,128 @@
+"""Reads AION's variables from the environment. What is wrong is collected, not raised, so that it is all named at once.
+
+`aion.checks` turns the problems into errors of `manage.py check`, which every start passes through.
+"""
+
+from __future__ import annotations
+
+import os
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aion.exceptions import translatable as _
+
+_TRUE = frozenset({"1", "true", "yes", "on", "sim"})
+_FALSE = frozenset({"0", "false", "no", "off", "não", "nao"})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A variable whose value can't be used: an untranslated sentence about what it should be, and its values."""
+
+    variable: str
+    expected: str
+    values: Mapping[str, object]
+
+
+class Environment:
+    """The variables of `source`, typed. An empty value counts as none; a wrong one as its default and a problem."""
+
+    def __init__(self, source: Mapping[str, str] = os.environ) -> None:
+        self._source = source
+        self.names: set[str] = set()
+        self.problems: list[Problem] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        """Anything."""
+        self.names.add(name)
+        return self._source.get(name, "").strip() or default
+
+    def secret(self, name: str, default: Callable[[], str]) -> str:
+        """Anything; its default is only made when it is needed."""
+        return self.text(name) or default()
+
+    def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
+        """A whole number within limits."""
+        try:
+            value = int(self.text(name, str(default)))
+            if minimum <= value <= maximum:
+                return value
+        except ValueError:
+            pass
+        self._complain(name, _("a whole number from %(minimum)s to %(maximum)s"), minimum=minimum, maximum=maximum)
+        return default
+
+    def number(self, name: str, default: float, *, minimum: float, maximum: float) -> float:
+        """A number within limits, with a decimal point."""
+        try:
+            value = float(self.text(name, str(default)))
+            if minimum <= value <= maximum:
+                return value
+        except ValueError:
+            pass
+        self._complain(name, _("a number from %(minimum)s to %(maximum)s"), minimum=minimum, maximum=maximum)
+        return default
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Yes or no."""
+        chosen = self.choice(name)
+        return default if chosen is None else chosen
+
+    def choice(self, name: str) -> bool | None:
+        """Yes, no, or left to AION."""
+        word = self.text(name).lower()
+        if word and word not in _TRUE | _FALSE:
+            self._complain(name, _("true or false"))
+        return word in _TRUE if word in _TRUE | _FALSE else None
+
+    def words(self, name: str, default: list[str]) -> list[str]:
+        """Names separated by commas."""
+        return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
+
+    def origins(self, name: str) -> list[str]:
+        """Origins of web pages, such as https://www.example.org, separated by commas."""
+        origins = self.words(name, [])
+        if all(_is_origin(origin) for origin in origins):
+            return origins
+        self._complain(name, _("origins such as https://www.example.org, separated by commas, without a path"))
+        return []
+
+    def url(self, name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
+        """An address with one of these schemes."""
+        value = self.text(name, default)
+        if not value or urlsplit(value).scheme in schemes:
+            return value
+        self._complain(
+            name, _("an address that begins with %(schemes)s"), schemes=", ".join(f"{s}://" for s in schemes)
+        )
+        return default
+
+    def time_zone(self, name: str, default: str) -> str:
+        """A name of the IANA time zone database."""
+        value = self.text(name, default)
+        if value in zoneinfo.available_timezones():
+            return value
+        self._complain(name, _("a time zone such as America/Sao_Paulo"))
+        return default
+
+    def writable_path(self, name: str, default: Path) -> Path:
+        """A file or folder that AION may write, whether or not it is there yet."""
+        path = Path(self.text(name, str(default))).absolute()
+        nearest = next(folder for folder in [path, *path.parents] if folder.exists())
+        may_be_made = nearest == path or nearest.is_dir()
+        if not may_be_made or not os.access(nearest, os.W_OK):
+            self._complain(name, _("a path that AION may write; %(nearest)s is in its way"), nearest=nearest)
+        return path
+
+    def _complain(self, name: str, expected: str, **values: object) -> None:
+        self.problems.append(Problem(name, expected, values))
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return (
+        parts.scheme in {"http", "https"} and bool(parts.netloc) and not (parts.path or parts.query or parts.fragment)
+    )
