@@ -116,8 +116,10 @@ def print_text(pdf: FPDF, text: Text) -> None:
 
 
 def print_table(pdf: FPDF, table: Table) -> None:
-    pdf.set_font("Helvetica", size=10)
-    with pdf.table(text_align="LEFT", line_height=6) as printed:
+    pdf.set_font("Helvetica", size=9)
+    # Columns as wide as their longest cell keep a row on one line, which is how it will be read back.
+    widths = tuple(max(map(len, column)) for column in zip(*table.rows, strict=True))
+    with pdf.table(text_align="LEFT", line_height=6, col_widths=widths) as printed:
         for row in table.rows:
             printed.row(row)
     pdf.ln(2)
