@@ -28,7 +28,7 @@ function confidenceInWords({ C, tau }) {
 }
 
 function factsOf(answer) {
-  const seconds = answer.timings?.total_ms ? `${number(answer.timings.total_ms / 1000, 1)} s` : "";
+  const seconds = answer.timings?.total ? `${number(answer.timings.total / 1000, 1)} s` : "";
   const rows = [
     [gettext("Confidence"), interpolate(gettext("%(confidence)s (threshold %(tau)s)"), { confidence: number(answer.C, 2), tau: number(answer.tau, 2) }, true)],
     [gettext("Why"), answer.reasonText],
