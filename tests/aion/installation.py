@@ -72,6 +72,18 @@ class Installation:
         return dict(line.split("=", 1) for line in addresses_file(self.var).read_text().split())
 
 
+def processes_of(var: Path) -> list[psutil.Process]:
+    """Every living process that belongs to the installation, services included."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(var) in " ".join([*process.cmdline(), process.cwd(), *process.environ().values()]):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.pid != os.getpid()]
+
+
 def environment_of(var: Path, **more: str) -> dict[str, str]:
     """The environment of a fresh installation: nothing of this test run's own services."""
     ours = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", MARK}}

@@ -17,7 +17,7 @@ import redis
 from aion.exceptions import CannotStart
 from aion.runtime import addresses_file
 from aion.supervisor import require_free_port, require_space
-from tests.aion.installation import Installation, tiny_installation
+from tests.aion.installation import Installation, processes_of, tiny_installation
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -39,18 +39,6 @@ def works(installation: Installation) -> bool:
             return bool(queue.ping())
     except (psycopg.OperationalError, redis.RedisError):
         return False
-
-
-def processes_of(var: Path) -> list[psutil.Process]:
-    """Every living process that belongs to the installation, services included."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if str(var) in " ".join([*process.cmdline(), process.cwd(), *process.environ().values()]):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [process for process in found if process.pid != os.getpid()]
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:
