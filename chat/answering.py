@@ -1,7 +1,22 @@
-"""The path of one question, streamed or not. Reads as the story it is; each step lives in a module of its own."""
+"""The path of one question, streamed or not. Reads as the story it is; each step lives in a module of its own.
+
+admit -> retrieve -> score -> route -> local model or paid API, checked sentence by sentence -> record -> answer
+"""
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+
+from chat import calibration, control, recording, wording
 from chat.answers import (
     Answer,
     AnswerPart,
@@ -13,6 +28,18 @@ from chat.answers import (
     SourcesFound,
     StillWaiting,
 )
+from chat.attempts import Attempt, Outcome, answer_by_provider, answer_locally
+from chat.confidence import Confidence, read, score
+from chat.control import ChatPolicy
+from chat.evidence import EVIDENCE_PASSAGES, Packed, pack, pack_whole
+from chat.exceptions import FallbackUnavailable, InvalidQuestion, PermissionRefused
+from chat.models import Conversation
+from chat.router import LocalFailure, Paid, RouteDecision, choose_route
+from inference.engine import Engine
+from inference.exceptions import DeadlineExceeded, EngineUnavailable, GenerationFailed
+from retrieval.results import Retrieval, SearchScope
+from retrieval.search import retrieve
+from telemetry.events import Json, new_event_id
 
 __all__ = [
     "Answer",
@@ -24,4 +51,306 @@ __all__ = [
     "Source",
     "SourcesFound",
     "StillWaiting",
+    "answer",
+    "answer_stream",
 ]
+
+logger = logging.getLogger(__name__)
+
+LONGEST_QUESTION = 8000
+PROVIDER_CONTEXT_TOKENS = 4000
+NEVER_LEAVES = "local-only"
+
+Parts = Generator[AnswerPart, None, None]
+
+
+def answer(
+    question: Question, *, asker: Asker, engine: Engine | None = None, cancelled: Callable[[], bool] = lambda: False
+) -> Answer:
+    """The answer, once it is complete. Raises what `answer_stream` raises."""
+    for part in answer_stream(question, asker=asker, engine=engine, cancelled=cancelled):
+        if isinstance(part, Answer):
+            return part
+    raise GenerationFailed("the stream ended without an answer")
+
+
+def answer_stream(
+    question: Question, *, asker: Asker, engine: Engine | None = None, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[AnswerPart]:
+    """Answer in parts: the sources, sentences as they pass their check, at the end the whole `Answer`.
+
+    Raises `InvalidQuestion`, `PermissionRefused`, `FallbackFailed`, the search's and the engine's errors. A question
+    that was taken in leaves an event, also when it fails; closing the iterator cancels.
+    """
+    path = _admit(question, asker, control.current(), engine, cancelled)
+    try:
+        yield from _follow(path)
+    except (Exception, GeneratorExit) as exc:
+        if not path.recorded:
+            _record_failure(path, exc)
+        raise
+
+
+@dataclass(slots=True)
+class _Path:
+    """One question on its way: what is asked, what is in force, and what is known by now."""
+
+    question: Question
+    asker: Asker
+    policy: ChatPolicy
+    tau: float
+    forced: bool
+    conversation: Conversation | None
+    engine: Engine | None
+    cancelled: Callable[[], bool]
+    started: float = field(default_factory=time.monotonic)
+    event_id: UUID = field(default_factory=new_event_id)
+    retrieval: Retrieval | None = None
+    confidence: Confidence | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    shown: str = ""
+    recorded: bool = False
+
+    def seconds_left(self) -> float:
+        """Until the deadline. Raises `DeadlineExceeded` once it has passed."""
+        limit = self.question.deadline_s or self.policy.deadline_s
+        left = limit - (time.monotonic() - self.started)
+        if left <= 0:
+            raise DeadlineExceeded(f"no complete answer within {limit:.0f} s")
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the search brought and how sure it makes us."""
+
+    retrieval: Retrieval
+    confidence: Confidence
+
+
+def _admit(
+    question: Question, asker: Asker, policy: ChatPolicy, engine: Engine | None, cancelled: Callable[[], bool]
+) -> _Path:
+    """Refuse what cannot or may not be asked, before anything is done."""
+    if not question.text.strip():
+        raise InvalidQuestion("message", _("Write a question."))
+    if len(question.text) > LONGEST_QUESTION:
+        message = _("The question has more than %(limit)d characters.") % {"limit": LONGEST_QUESTION}
+        raise InvalidQuestion("message", message)
+    if question.tau is not None and not 0 <= question.tau <= 1:
+        raise InvalidQuestion("tau", _("tau lies between 0 and 1."))
+    if question.tau not in (None, policy.tau) and not asker.may_set_tau:
+        raise PermissionRefused("tau", _("You may not choose tau."))
+    forced = policy.fallback_forced()
+    if question.force_fallback and not forced and not asker.may_force:
+        raise PermissionRefused("forceFallback", _("You may not force the paid fallback."))
+    return _Path(
+        question=question,
+        asker=asker,
+        policy=policy,
+        tau=policy.tau if question.tau is None else question.tau,
+        forced=forced or question.force_fallback,
+        conversation=recording.conversation_for(question, asker),
+        engine=engine,
+        cancelled=cancelled,
+    )
+
+
+def _follow(path: _Path) -> Parts:
+    found = _search(path)
+    paid = Paid.ALLOWED if path.policy.fallback_allowed else Paid.OFF
+    decision = _decide(path, found, paid)
+    outcome = Outcome(
+        packed=pack(found.retrieval.selected, found.confidence.reading.sentences, path.policy.prompt_context_tokens)
+    )
+    yield SourcesFound(_sources(found, outcome), found.confidence.value, path.tau)
+    if not path.question.generate:
+        yield _finish(path, found, decision, outcome)
+        return
+    if decision.route == "local":
+        outcome = yield from _showing(path, _ask_engine(path, found, outcome.packed))
+        if outcome.failure is not None:
+            decision = _decide(path, found, paid, outcome.failure)
+    if decision.route == "fallback":
+        try:
+            outcome = yield from _ask_paid(path, found)
+        except FallbackUnavailable as exc:
+            decision = _decide(path, found, exc.paid, outcome.failure)
+    if decision.route == "error":
+        raise outcome.error or EngineUnavailable("the local model gave no answer")
+    if decision.route == "abstain":
+        outcome = Outcome(wording.abstention(decision, _sources(found, Outcome())), generate_ms=outcome.generate_ms)
+    yield from _show_final(path, found, outcome)
+    yield _finish(path, found, decision, outcome)
+
+
+def _search(path: _Path) -> _Found:
+    question, policy = path.question, path.policy
+    scope = question.scope or SearchScope(tenant=settings.PRIMARY_TENANT_ID, groups=path.asker.groups)
+    retrieval = retrieve(question.text.strip(), scope=scope, settings=policy.search_settings, hidden=question.hidden)
+    path.retrieval = retrieval
+    began = time.monotonic()
+    reading = read(retrieval, passages=EVIDENCE_PASSAGES)
+    confidence = score(retrieval, reading, scorer=policy.scorer, weights=calibration.weights_in_force())
+    path.confidence = confidence
+    path.timings = {
+        "embed": retrieval.timings.embed_ms + reading.embed_ms,
+        "search": retrieval.timings.search_ms,
+        "route": (time.monotonic() - began) * 1000 - reading.embed_ms,
+    }
+    return _Found(retrieval, confidence)
+
+
+def _decide(path: _Path, found: _Found, paid: Paid, failed: LocalFailure | None = None) -> RouteDecision:
+    return choose_route(
+        confidence=found.confidence.value,
+        tau=path.tau,
+        forced=path.forced,
+        paid=paid,
+        found=bool(found.retrieval.selected),
+        local_failed=failed,
+        pay_for_overload=path.policy.fallback_on_overload,
+    )
+
+
+def _ask_engine(path: _Path, found: _Found, packed: Packed) -> Attempt:
+    return answer_locally(
+        path.question.text.strip(),
+        packed,
+        found.confidence.reading.sentences,
+        policy=path.policy,
+        engine=path.engine,
+        deadline_s=path.seconds_left(),
+        priority=path.question.priority,
+        cancelled=path.cancelled,
+    )
+
+
+def _ask_paid(path: _Path, found: _Found) -> Generator[AnswerPart, None, Outcome]:
+    """Whole passages, since the provider's model is strong; what must not leave this machine stays here."""
+    may_leave = [chunk for chunk in found.retrieval.selected if NEVER_LEAVES not in chunk.labels]
+    kept = len(found.retrieval.selected) - len(may_leave)
+    if kept and not may_leave:
+        raise FallbackUnavailable(Paid.LOCAL_ONLY)
+    if kept:
+        path.warnings.append(_("%(count)d passages marked local-only were not sent.") % {"count": kept})
+    packed = pack_whole(may_leave, PROVIDER_CONTEXT_TOKENS)
+    attempt = answer_by_provider(
+        path.question.text.strip(),
+        packed,
+        policy=path.policy,
+        asker=path.asker,
+        deadline_s=path.seconds_left(),
+        cancelled=path.cancelled,
+    )
+    yield SourcesFound(_sources(found, Outcome(packed=packed)), found.confidence.value, path.tau)
+    if path.shown:
+        path.shown = ""
+        yield Replaced("")
+    return (yield from _showing(path, attempt))
+
+
+def _showing(path: _Path, attempt: Attempt) -> Generator[AnswerPart, None, Outcome]:
+    """Pass on what an attempt releases, and remember what was shown."""
+    while True:
+        try:
+            part = next(attempt)
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            path.timings["generate"] = path.timings.get("generate", 0.0) + outcome.generate_ms
+            return outcome
+        if isinstance(part, SentenceReleased):
+            path.shown += part.text
+        yield part
+
+
+def _show_final(path: _Path, found: _Found, outcome: Outcome) -> Parts:
+    """Bring what was shown to the final text: the rest of it, or all of it anew."""
+    line = wording.sources_line([source for source in _sources(found, outcome) if source.cited])
+    outcome.text = f"{outcome.text}\n\n{line}" if line else outcome.text
+    if outcome.text.startswith(path.shown):
+        yield SentenceReleased(outcome.text[len(path.shown) :])
+    else:
+        yield Replaced(outcome.text)
+    path.shown = outcome.text
+
+
+def _sources(found: _Found, outcome: Outcome) -> tuple[Source, ...]:
+    """The packed passages by number, then the others as related."""
+    packed = outcome.packed.chunks
+    numbered = [Source.of(chunk, number, cited=number in outcome.cited) for number, chunk in enumerate(packed, start=1)]
+    taken = {chunk.chunk_id for chunk in packed}
+    return (*numbered, *(Source.of(chunk) for chunk in found.retrieval.selected if chunk.chunk_id not in taken))
+
+
+def _finish(path: _Path, found: _Found, decision: RouteDecision, outcome: Outcome) -> Answer:
+    """The answer, recorded."""
+    given = _assemble(path, found, decision, outcome)
+    if path.question.record and path.question.generate:
+        recording.record_answer(
+            path.question,
+            given,
+            asker=path.asker,
+            retrieval=found.retrieval,
+            confidence=found.confidence,
+            conversation=path.conversation,
+            paid=outcome.spending,
+        )
+    path.recorded = True
+    return given
+
+
+def _assemble(path: _Path, found: _Found, decision: RouteDecision, outcome: Outcome) -> Answer:
+    total = (time.monotonic() - path.started) * 1000
+    timings = {"generate": 0.0, **path.timings}
+    timings["overhead"] = max(0.0, total - timings["generate"] - timings["embed"])
+    timings["total"] = total
+    kept = path.question.record and path.question.generate
+    return Answer(
+        text=outcome.text,
+        used="abstain" if decision.route == "error" else decision.route,
+        confidence=found.confidence.value,
+        tau=path.tau,
+        reason=decision.reason,
+        reason_text=wording.explain(decision, confidence=found.confidence.value, tau=path.tau),
+        mode=outcome.mode,
+        sources=_sources(found, outcome),
+        usage={
+            "input_tokens": outcome.result.usage.input_tokens if outcome.result else 0,
+            "output_tokens": outcome.result.usage.output_tokens if outcome.result else 0,
+        },
+        timings={name: round(ms, 1) for name, ms in timings.items()},
+        model=outcome.result.model if outcome.result else "",
+        adapter=outcome.result.adapter if outcome.result else "",
+        adapter_digest=outcome.result.adapter_digest if outcome.result else "",
+        event_id=path.event_id if kept else None,
+        conversation_id=path.conversation.pk if path.conversation and kept else None,
+        cost_usd=outcome.spending.cost_usd if outcome.spending else Decimal(0),
+        warnings=(*path.question.warnings, *path.warnings),
+        grounded=outcome.grounded,
+        scorer=found.confidence.scorer,
+        mean_logprob=outcome.result.mean_logprob if outcome.result else None,
+        min_logprob=outcome.result.min_logprob if outcome.result else None,
+    )
+
+
+def _record_failure(path: _Path, exc: BaseException) -> None:
+    """Say in the events that this question failed; never hide the failure itself behind one of recording."""
+    if not path.question.record:
+        return
+    known: dict[str, Json] = {"tau": path.tau, "timings": {name: round(ms, 1) for name, ms in path.timings.items()}}
+    if path.confidence is not None:
+        known["C"] = path.confidence.value
+    try:
+        recording.record_failure(
+            path.question,
+            exc,
+            asker=path.asker,
+            event_id=path.event_id,
+            known=known,
+            retrieval=path.retrieval,
+            confidence=path.confidence,
+        )
+    except DatabaseError:
+        logger.exception("the failed question could not be recorded")

@@ -7,7 +7,8 @@ logistic on the signals of `chat.features`, fitted by `chat.calibration`: a prob
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from chat.evidence import Weighed, term_weights, weigh_sentences
+from chat.evidence import Weighed, sentence_vectors, term_weights, weigh_sentences
 from chat.features import FEATURES, READ_PASSAGES, as_vector, measure
+from retrieval.embeddings import get_embedder
 from retrieval.results import Retrieval
 
 DEFAULT_FILE = Path(__file__).parent / "data" / "calibration.json"
@@ -59,29 +61,48 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a retrieval shows: its signals, the weighed sentences of the passages read, and what embedding them took."""
+
+    features: Mapping[str, float]
+    sentences: Weighed
+    embed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Confidence:
-    """C, what made it, and the weighed sentences of the passages that were read (the evidence uses them again)."""
+    """C, what made it, and the reading it rests on (the evidence uses its sentences again)."""
 
     value: float
     scorer: str
-    features: Mapping[str, float]
-    sentences: Weighed
+    reading: Reading
 
 
-def score(retrieval: Retrieval, *, scorer: str, weights: Weights, passages: int) -> Confidence:
-    """C of one retrieval. Reads the sentences of its best `passages` selected ones. Raises `EmbeddingFailed`."""
+def read(retrieval: Retrieval, *, passages: int) -> Reading:
+    """Weigh the sentences of the best `passages` selected ones and measure every signal. Raises `EmbeddingFailed`."""
     if not retrieval.selected:
-        return Confidence(0.0, scorer, {}, ())
-    terms = term_weights(retrieval.terms, retrieval.chunk_count)
-    sentences = weigh_sentences(retrieval.query, retrieval.selected[:passages], terms)
+        return Reading({}, (), 0.0)
+    began = time.monotonic()
+    question = get_embedder(retrieval.embedder).query(retrieval.query)
+    vectors = [sentence_vectors(retrieval.embedder, chunk.text) for chunk in retrieval.selected[:passages]]
+    embed_ms = (time.monotonic() - began) * 1000
+    sentences = weigh_sentences(question, vectors, term_weights(retrieval.terms, retrieval.chunk_count))
     features = measure(retrieval, [sentence for sentence in sentences if sentence.passage < READ_PASSAGES])
-    value = cosine([c.similarity for c in retrieval.selected]) if scorer == "cosine" else weights.probability(features)
-    return Confidence(round(value, 4), scorer, features, sentences)
+    return Reading(features, sentences, embed_ms)
 
 
-def cosine(similarities: Sequence[float]) -> float:
+def score(retrieval: Retrieval, reading: Reading, *, scorer: str, weights: Weights) -> Confidence:
+    """C of one retrieval; 0 where nothing was found."""
+    if not retrieval.selected:
+        return Confidence(0.0, scorer, reading)
+    value = cosine(retrieval) if scorer == "cosine" else weights.probability(reading.features)
+    return Confidence(round(value, 4), scorer, reading)
+
+
+def cosine(retrieval: Retrieval) -> float:
     """The older formula: the mean similarity of the selected passages, mapped from [-1, 1] to [0, 1]."""
-    return sum((similarity + 1) / 2 for similarity in similarities) / len(similarities) if similarities else 0.0
+    similarities = [(chunk.similarity + 1) / 2 for chunk in retrieval.selected]
+    return sum(similarities) / len(similarities) if similarities else 0.0
 
 
 @lru_cache(maxsize=1)

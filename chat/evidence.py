@@ -7,28 +7,34 @@ two hold the gold answer of 83 % of the questions).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chat.prompts import PackedPassage
+from chat.grounding import Passage
+from chat.prompts import PackedPassage, plain_brackets
 from retrieval.embeddings import get_embedder
 from retrieval.results import QueryTerm, RetrievedChunk
-from retrieval.text import split_sentences, tokens
+from retrieval.text import fold, split_sentences, tokens
 
 EVIDENCE_PASSAGES = 4
 SENTENCES_PER_PASSAGE = 24
 SIMILARITY_FLOOR, SIMILARITY_CEILING = 0.75, 0.92  # E5 cosines of Portuguese sentences to questions lie in between
+CHARACTERS_PER_TOKEN = 2.7  # of the bundled model's tokenizer on Portuguese; others need fewer tokens
 GAP = " […] "
+QUOTE_SUPPORT = 0.45
+SECOND_SHARE = 0.8
+LIST_ITEMS = 6
 
-
-def term_weights(terms: Iterable[QueryTerm], chunk_count: int) -> dict[str, float]:
-    """The idf of each stem of the question; one that no passage holds weighs as much as the rarest could."""
-    rarest = math.log1p((chunk_count + 0.5) / 0.5)
-    return {term.term: term.idf or rarest for term in terms}
+_LEANS_BACK = re.compile(
+    r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"
+    r"tal|tais|assim|porem|alem disso|por isso|nesse caso|contudo|entretanto|tambem)\b"
+)
+_ITEM = re.compile(r"\s*(?:[-*•–]|\d{1,2}[.)]|[a-z]\))\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +65,60 @@ class WeighedSentence:
 Weighed = tuple[WeighedSentence, ...]
 
 
-def weigh_sentences(question: str, chunks: Sequence[RetrievedChunk], weights: Mapping[str, float]) -> Weighed:
-    """All sentences of `chunks`, best support first; `weights` as `term_weights` gives. Raises `EmbeddingFailed`."""
-    embedder = get_embedder()
-    query = embedder.query(question)
+@dataclass(frozen=True)
+class Packed:
+    """What the prompt shows: `passages` by number from 1, the chunk behind each, and its place among the selected."""
+
+    passages: tuple[PackedPassage, ...] = ()
+    chunks: tuple[RetrievedChunk, ...] = ()
+    places: tuple[int, ...] = ()
+
+    @cached_property
+    def checked(self) -> tuple[Passage, ...]:
+        """The same passages, whole and with their names, as answers are checked against them."""
+        return tuple(
+            Passage.of(number, f"{chunk.name}. {chunk.text}") for number, chunk in enumerate(self.chunks, start=1)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """Sentences of the documents themselves, cited, and the numbers they cite."""
+
+    text: str
+    numbers: frozenset[int]
+
+
+def term_weights(terms: Iterable[QueryTerm], chunk_count: int) -> dict[str, float]:
+    """The idf of each stem of the question; one that no passage holds weighs as much as the rarest could."""
+    rarest = math.log1p((chunk_count + 0.5) / 0.5)
+    return {term.term: term.idf or rarest for term in terms}
+
+
+@lru_cache(maxsize=2048)
+def sentence_vectors(embedder_id: str, text: str) -> SentenceVectors:
+    """The sentences of a passage, embedded once per text and embedder (some 10 ms each). Raises `EmbeddingFailed`."""
+    sentences = tuple(sentence.text for sentence in split_sentences(text))[:SENTENCES_PER_PASSAGE] or (text,)
+    return SentenceVectors(
+        texts=sentences,
+        stems=tuple(frozenset(tokens(sentence)) for sentence in sentences),
+        vectors=get_embedder(embedder_id).passages(list(sentences)),
+    )
+
+
+def weigh_sentences(
+    question: NDArray[np.float32], passages: Sequence[SentenceVectors], weights: Mapping[str, float]
+) -> Weighed:
+    """All sentences of `passages`, best support first. `question` is its unit vector, `weights` are `term_weights`."""
     total = sum(weights.values()) or 1.0
     weighed = []
-    for passage, chunk in enumerate(chunks):
-        sentences = sentence_vectors(embedder.id, chunk.text)
+    for place, sentences in enumerate(passages):
+        similarities = sentences.vectors @ question
         for index, (text, stems) in enumerate(zip(sentences.texts, sentences.stems, strict=True)):
             overlap = sum(weights[stem] for stem in stems & weights.keys()) / total
-            similarity = float(sentences.vectors[index] @ query)
+            similarity = float(similarities[index])
             support = (overlap + rescale(similarity)) / 2
-            weighed.append(WeighedSentence(passage, index, text, overlap, similarity, support))
+            weighed.append(WeighedSentence(place, index, text, overlap, similarity, support))
     return tuple(sorted(weighed, key=lambda sentence: -sentence.support))
 
 
@@ -80,71 +127,110 @@ def rescale(similarity: float) -> float:
     return min(max((similarity - SIMILARITY_FLOOR) / (SIMILARITY_CEILING - SIMILARITY_FLOOR), 0.0), 1.0)
 
 
-@lru_cache(maxsize=2048)
-def sentence_vectors(embedder_id: str, text: str) -> SentenceVectors:
-    """The sentences of a passage, embedded once per text and embedder (some 10 ms each)."""
-    sentences = tuple(sentence.text for sentence in split_sentences(text))[:SENTENCES_PER_PASSAGE] or (text,)
-    return SentenceVectors(
-        texts=sentences,
-        stems=tuple(frozenset(tokens(sentence)) for sentence in sentences),
-        vectors=get_embedder().passages(list(sentences)),
-    )
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a model makes of `text`, erring upward; no model is asked."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
-def pack(
-    chunks: Sequence[RetrievedChunk],
-    weighed: Sequence[WeighedSentence],
-    *,
-    budget_tokens: int,
-    count_tokens: Callable[[str], int],
-) -> tuple[tuple[PackedPassage, ...], tuple[RetrievedChunk, ...]]:
-    """What the prompt shows, within `budget_tokens`, and the chunk behind each number.
-
-    Whole passages where all fit (a strong model's budget); else the best sentences with their neighbours, in the
-    order of the passages. At least the best sentence is packed, whatever the budget.
-    """
-    if sum(count_tokens(chunk.text) for chunk in chunks) <= budget_tokens:
-        return _numbered((chunk, chunk.text) for chunk in chunks)
-    chosen = _choose_within(weighed, budget_tokens, count_tokens)
-    return _numbered((chunks[passage], _excerpt(texts)) for passage, texts in sorted(chosen.items()))
+def pack(chunks: Sequence[RetrievedChunk], weighed: Weighed, budget_tokens: int) -> Packed:
+    """The evidence within `budget_tokens`: whole passages where all fit (a strong model's budget), else the best
+    sentences with their neighbours, in the order of the passages. The best sentence is packed whatever the budget."""
+    if sum(estimate_tokens(chunk.text) for chunk in chunks) <= budget_tokens:
+        return _packed([(place, chunk, chunk.text) for place, chunk in enumerate(chunks)])
+    chosen = _choose_within(weighed, budget_tokens)
+    return _packed([(place, chunks[place], _excerpt(texts)) for place, texts in sorted(chosen.items())])
 
 
-def _choose_within(
-    weighed: Sequence[WeighedSentence], budget_tokens: int, count_tokens: Callable[[str], int]
-) -> dict[int, dict[int, str]]:
-    """Sentence texts by passage and index: best first, each with the one before and the one after it."""
+def pack_whole(chunks: Sequence[RetrievedChunk], budget_tokens: int) -> Packed:
+    """Whole passages in order, as many as fit; the first one whatever the budget."""
+    fitting: list[tuple[int, RetrievedChunk, str]] = []
+    left = budget_tokens
+    for place, chunk in enumerate(chunks):
+        left -= estimate_tokens(chunk.text)
+        if left < 0 and fitting:
+            break
+        fitting.append((place, chunk, chunk.text))
+    return _packed(fitting)
+
+
+def quote(packed: Packed, weighed: Weighed) -> Quotation | None:
+    """The sentences that support an answer best, in the documents' words; None where support is weak."""
+    citable = [sentence for sentence in weighed if sentence.passage in packed.places]
+    if not citable or citable[0].support < QUOTE_SUPPORT:
+        return None
+    best = citable[0]
+    chosen = [best, *(other for other in citable[1:2] if other.support >= SECOND_SHARE * best.support)]
+    wanted = {place for sentence in chosen for place in _with_what_it_leans_on(sentence, weighed)}
+    texts = {(sentence.passage, sentence.index): sentence.text for sentence in weighed}
+    lines: list[str] = []
+    for passage in dict.fromkeys(sentence.passage for sentence in chosen):
+        number = packed.places.index(passage) + 1
+        own = [texts[place] for place in sorted(place for place in wanted if place[0] == passage)]
+        lines.append(_cited(own, number))
+    return Quotation("\n".join(lines), frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen))
+
+
+def _choose_within(weighed: Weighed, budget_tokens: int) -> dict[int, dict[int, str]]:
+    """Sentence texts by passage and index: best first, each with the one after and the one before it."""
     texts = {(sentence.passage, sentence.index): sentence.text for sentence in weighed}
     chosen: dict[int, dict[int, str]] = {}
     left = budget_tokens
     for sentence in weighed:
-        place = (sentence.passage, sentence.index)
-        around = [place, (place[0], place[1] + 1), (place[0], place[1] - 1)]
-        for passage, index in around:
-            if (passage, index) not in texts or index in chosen.get(passage, {}):
+        for index in (sentence.index, sentence.index + 1, sentence.index - 1):
+            place = (sentence.passage, index)
+            if place not in texts or index in chosen.get(sentence.passage, {}):
                 continue
-            cost = count_tokens(texts[passage, index])
+            cost = estimate_tokens(texts[place])
             if cost > left and chosen:
                 return chosen
-            chosen.setdefault(passage, {})[index] = texts[passage, index]
+            chosen.setdefault(sentence.passage, {})[index] = texts[place]
             left -= cost
     return chosen
 
 
-def _excerpt(sentences: dict[int, str]) -> str:
+def _excerpt(sentences: Mapping[int, str]) -> str:
     """The chosen sentences in their order, a mark where some are left out."""
     pieces: list[str] = []
     previous: int | None = None
     for index in sorted(sentences):
         if previous is not None:
-            pieces.append(" " if index == previous + 1 else GAP)
+            pieces.append(_gap_before(sentences[index]) if index == previous + 1 else GAP)
         pieces.append(sentences[index].strip())
         previous = index
     return "".join(pieces)
 
 
-def _numbered(
-    pairs: Iterable[tuple[RetrievedChunk, str]],
-) -> tuple[tuple[PackedPassage, ...], tuple[RetrievedChunk, ...]]:
-    listed = list(pairs)
-    passages = tuple(PackedPassage(number, chunk.name, text) for number, (chunk, text) in enumerate(listed, start=1))
-    return passages, tuple(chunk for chunk, _ in listed)
+def _with_what_it_leans_on(sentence: WeighedSentence, weighed: Weighed) -> set[tuple[int, int]]:
+    """The sentence, the one before where it points back ("Nesse caso, …"), the items of a list it announces."""
+    texts = {other.index: other.text for other in weighed if other.passage == sentence.passage}
+    places = {(sentence.passage, sentence.index)}
+    if _LEANS_BACK.match(fold(sentence.text)) and sentence.index - 1 in texts:
+        places.add((sentence.passage, sentence.index - 1))
+    if sentence.text.rstrip().endswith(":"):
+        for index in range(sentence.index + 1, sentence.index + 1 + LIST_ITEMS):
+            if index not in texts or not _ITEM.match(texts[index]):
+                break
+            places.add((sentence.passage, index))
+    return places
+
+
+def _cited(sentences: Sequence[str], number: int) -> str:
+    text = ""
+    for sentence in sentences:
+        text += (_gap_before(sentence) if text else "") + plain_brackets(sentence.strip())
+    end = text[-1] if text[-1:] in ".!?" else ""
+    return f"{text[: len(text) - len(end)]} [{number}]{end or '.'}"
+
+
+def _gap_before(sentence: str) -> str:
+    return "\n" if _ITEM.match(sentence) else " "
+
+
+def _packed(listed: Sequence[tuple[int, RetrievedChunk, str]]) -> Packed:
+    return Packed(
+        passages=tuple(
+            PackedPassage(number, chunk.name, text) for number, (_place, chunk, text) in enumerate(listed, start=1)
+        ),
+        chunks=tuple(chunk for _place, chunk, _text in listed),
+        places=tuple(place for place, _chunk, _text in listed),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chat.router import Paid
+
 
 class ChatError(Exception):
     """Base of the room's errors."""
@@ -35,12 +37,11 @@ class FallbackFailed(ChatError):
 
 
 class FallbackUnavailable(ChatError):
-    """No money may be spent on this question (the budget is spent). `resets_at` is an ISO time or ""."""
+    """Nothing was sent and nothing spent, for the reason that `paid` says."""
 
-    def __init__(self, reason: str, resets_at: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.resets_at = resets_at
+    def __init__(self, paid: Paid) -> None:
+        super().__init__(paid)
+        self.paid = paid
 
 
 class CalibrationRefused(ChatError):
@@ -54,3 +55,7 @@ class InvalidSettings(ChatError):
         super().__init__(message)
         self.field = field
         self.message = message
+
+
+class GoldenFileInvalid(ChatError):
+    """A file of golden questions that cannot be used; the message names the line and what is wrong."""

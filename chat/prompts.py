@@ -45,7 +45,7 @@ def build_messages(question: str, passages: Sequence[PackedPassage], *, system_p
 def render_context(passages: Sequence[PackedPassage]) -> str:
     """`[1] name`, its text, a blank line, `[2] …`."""
     return "\n\n".join(
-        f"[{passage.number}] {defuse(passage.name) or NAMELESS}\n{_plain_brackets(defuse(passage.text))}"
+        f"[{passage.number}] {defuse(passage.name) or NAMELESS}\n{plain_brackets(defuse(passage.text))}"
         for passage in passages
     )
 
@@ -55,6 +55,6 @@ def defuse(text: str) -> str:
     return _FENCE.sub(" ", _SPECIAL_TOKENS.sub(" ", text)).strip()
 
 
-def _plain_brackets(text: str) -> str:
+def plain_brackets(text: str) -> str:
     """A document's own `[3]` would pass for a citation; it becomes `(3)`."""
     return _CITATION_LIKE.sub(r"(\1)", text)

@@ -35,6 +35,7 @@ class Paid(StrEnum):
     ALLOWED = "allowed"
     OFF = "off"
     BUDGET_SPENT = "budget_spent"
+    LOCAL_ONLY = "local_only"
 
 
 @dataclass(frozen=True, slots=True)

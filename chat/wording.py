@@ -36,6 +36,7 @@ def _why_not_paid(decision: RouteDecision) -> str:
     return {
         Paid.OFF: _("The paid fallback is off."),
         Paid.BUDGET_SPENT: _("The budget of the paid fallback is spent."),
+        Paid.LOCAL_ONLY: _("The passages found may not leave this machine."),
         Paid.ALLOWED: "",
     }[decision.paid]
 

@@ -1,0 +1,137 @@
+"""Two ways to an answer from packed evidence: the local model, with quotation behind it, and the paid API.
+
+An attempt that fails says how; what follows from that is the router's to decide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from django.db import close_old_connections
+
+from chat.answers import Asker, Mode, SentenceReleased, StillWaiting
+from chat.control import ChatPolicy
+from chat.drafting import STOP, Draft, draft
+from chat.evidence import Packed, Weighed, quote
+from chat.exceptions import FallbackFailed
+from chat.fallback import Spending, ask_provider
+from chat.grounding import Fault
+from chat.models import ChatSettingsRevision
+from chat.prompts import build_messages
+from chat.router import LocalFailure
+from inference.engine import Engine, GenerationRequest, GenerationResult, Priority
+from inference.exceptions import DeadlineExceeded, EngineBusy, EngineUnavailable, GenerationFailed, InferenceError
+from inference.serving import get_engine
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an attempt came to. `failure` says why there is no text, `error` what raised it."""
+
+    text: str = ""
+    mode: Mode = ""
+    packed: Packed = field(default_factory=Packed)
+    cited: frozenset[int] = frozenset()
+    result: GenerationResult | None = None
+    grounded: bool | None = None
+    failure: LocalFailure | None = None
+    error: InferenceError | None = None
+    spending: Spending | None = None
+    generate_ms: float = 0.0
+
+
+Attempt = Generator[SentenceReleased | StillWaiting, None, Outcome]
+
+
+def answer_locally(
+    question: str,
+    packed: Packed,
+    sentences: Weighed,
+    *,
+    policy: ChatPolicy,
+    engine: Engine | None,
+    deadline_s: float,
+    priority: Priority,
+    cancelled: Callable[[], bool],
+) -> Attempt:
+    """Generate; where the check fails, or the policy prefers it, quote. Overload is never worked around by quoting."""
+    if policy.answer_mode == ChatSettingsRevision.Mode.QUOTE:
+        return _quotation(packed, sentences, LocalFailure.UNSUPPORTED)
+    request = GenerationRequest(
+        messages=build_messages(question, packed.passages, system_prompt=policy.system_prompt),
+        max_new_tokens=policy.max_new_tokens,
+        temperature=policy.temperature,
+        top_p=policy.top_p,
+        repetition_penalty=policy.repetition_penalty,
+        stop=STOP,
+        deadline_s=deadline_s,
+        priority=priority,
+    )
+    close_old_connections()  # the model may take seconds; the connection serves others meanwhile
+    started = time.monotonic()
+    try:
+        with closing((engine or get_engine()).generate(request, cancelled=cancelled)) as parts:  # type: ignore[type-var]  # a generator
+            said = yield from draft(parts, packed.checked, strict=True)
+    except (EngineBusy, DeadlineExceeded) as exc:
+        return Outcome(packed=packed, failure=LocalFailure.OVERLOAD, error=exc)
+    except (EngineUnavailable, GenerationFailed) as exc:
+        return Outcome(packed=packed, failure=LocalFailure.ENGINE, error=exc)
+    generate_ms = (time.monotonic() - started) * 1000
+    if said.fault is None:
+        return _drafted(said, packed, generate_ms)
+    failure = LocalFailure.EMPTY if said.fault is Fault.EMPTY else LocalFailure.UNSUPPORTED
+    outcome = _quotation(packed, sentences, failure)
+    outcome.result, outcome.generate_ms = said.result, generate_ms
+    return outcome
+
+
+def answer_by_provider(
+    question: str,
+    packed: Packed,
+    *,
+    policy: ChatPolicy,
+    asker: Asker,
+    deadline_s: float,
+    cancelled: Callable[[], bool],
+) -> Attempt:
+    """Ask the paid API. Raises `FallbackUnavailable` before anything is sent, `FallbackFailed` after."""
+    spending = Spending()
+    started = time.monotonic()
+    parts = ask_provider(
+        question,
+        packed.passages,
+        policy=policy,
+        asker=asker,
+        spending=spending,
+        deadline_s=deadline_s,
+        cancelled=cancelled,
+    )
+    with closing(parts):  # type: ignore[type-var]  # a generator; closing it settles the reservation
+        said = yield from draft(parts, packed.checked, strict=False)
+    if not said.text:
+        raise FallbackFailed("malformed", "the provider gave an empty answer")
+    outcome = _drafted(said, packed, (time.monotonic() - started) * 1000)
+    outcome.spending = spending
+    return outcome
+
+
+def _drafted(said: Draft, packed: Packed, generate_ms: float) -> Outcome:
+    return Outcome(
+        text=said.text,
+        mode="generated",
+        packed=packed,
+        cited=frozenset(said.citations),
+        result=said.result,
+        grounded=said.fault is None,
+        generate_ms=generate_ms,
+    )
+
+
+def _quotation(packed: Packed, sentences: Weighed, failure: LocalFailure) -> Outcome:
+    quotation = quote(packed, sentences)
+    if quotation is None:
+        return Outcome(packed=packed, failure=failure)
+    return Outcome(quotation.text, "quote", packed, quotation.numbers, grounded=True)

@@ -1,0 +1,305 @@
+"""Confidence fitted by hiding the source: each golden question asked as it is, and again with its source hidden.
+
+scikit-learn only while fitting; what serves is `chat.confidence.Weights`, pure numpy. Kinds of negative stay apart in
+the report: the document hidden, only the passage hidden (harder), known to be unanswerable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from chat import control
+from chat.confidence import Weights, cosine, default_calibration, read
+from chat.evidence import EVIDENCE_PASSAGES
+from chat.exceptions import CalibrationRefused
+from chat.features import FEATURES, as_vector
+from chat.golden import GoldenSet, Source, find_sources
+from chat.models import Calibration
+from retrieval.embeddings import get_embedder
+from retrieval.models import Chunk
+from retrieval.results import Hidden, SearchScope
+from retrieval.search import retrieve
+
+Kind = Literal["answerable", "document", "passage", "unanswerable"]
+NEGATIVES: tuple[Kind, ...] = ("document", "passage", "unanswerable")
+
+FEWEST_QUESTIONS = 40
+FEWEST_DOCUMENTS = 5
+FOLDS = 10
+BINS = 10
+PENALTY_C = 0.3  # benchmarks/gate.py: flat from .1 to 1
+MOVED_SHARE = 0.5  # of the chunks a calibration was fitted on; beyond it the corpus is another one
+CACHE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One retrieval of a golden question: its signals, whether its answer could be found, and why not."""
+
+    features: Mapping[str, float]
+    kind: Kind
+    group: str
+    cosine: float
+
+    @property
+    def answerable(self) -> bool:
+        return self.kind == "answerable"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Weights from all examples, and the report from weights that had not seen the document they judged."""
+
+    weights: Weights
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationStatus:
+    """What is in force and, in the reader's words, why it may no longer fit ("" where it does)."""
+
+    source: str
+    report: Mapping[str, Any]
+    stale: str
+
+
+def examples_of(
+    golden: GoldenSet,
+    collections: Sequence[str],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Example]:
+    """Ask every question of known source three times; those known to be unanswerable once."""
+    sources = find_sources(golden, collections)
+    scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=tuple(collections), groups=None)
+    examples: list[Example] = []
+    for done, (question, source) in enumerate(zip(golden.questions, sources, strict=True), start=1):
+        for kind, hidden in _ways_to_ask(question.answerable, source):
+            found = _measured(question.text, scope, hidden)
+            if found is not None:
+                examples.append(Example(found[0], kind, source.group, found[1]))
+        progress(done, len(golden.questions))
+    return examples
+
+
+def _ways_to_ask(answerable: bool | None, source: Source) -> Iterator[tuple[Kind, Hidden]]:
+    if answerable is False:
+        yield "unanswerable", Hidden()
+        return
+    if not source.known:
+        return
+    if answerable:
+        yield "answerable", Hidden()
+    alone = not source.has_neighbours
+    if source.hidden_passage.chunk_ids:
+        yield "passage", source.hidden_passage
+    if not alone:
+        yield "document", source.hidden_document
+
+
+def _measured(question: str, scope: SearchScope, hidden: Hidden) -> tuple[Mapping[str, float], float] | None:
+    """The signals and the older formula's value of one retrieval; None where nothing is left to find."""
+    found = retrieve(question, scope=scope, settings=control.current().search_settings, hidden=hidden)
+    return (read(found, passages=EVIDENCE_PASSAGES).features, cosine(found)) if found.selected else None
+
+
+def fit(examples: Sequence[Example], *, tau: float) -> Fitted:
+    """Fit on all and report on what each fold had not seen. Raises `CalibrationRefused` where there is too little."""
+    groups = {example.group for example in examples}
+    answerable = sum(example.answerable for example in examples)
+    if answerable < FEWEST_QUESTIONS or len(examples) - answerable < FEWEST_QUESTIONS or len(groups) < FEWEST_DOCUMENTS:
+        message = _(
+            "A calibration needs at least %(questions)d questions of known source from %(documents)d documents; "
+            "there are %(found)d from %(groups)d. The one in force stays."
+        )
+        values = {
+            "questions": FEWEST_QUESTIONS,
+            "documents": FEWEST_DOCUMENTS,
+            "found": answerable,
+            "groups": len(groups),
+        }
+        raise CalibrationRefused(message % values)
+    rows = np.stack([as_vector(example.features) for example in examples])
+    probabilities = _cross_fitted(rows, examples)
+    weights = _fit_weights(rows, examples)
+    return Fitted(weights, report_of(examples, probabilities, tau=tau))
+
+
+def _cross_fitted(rows: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+    """`(n,)` probabilities, each from weights fitted without the documents of its fold."""
+    from sklearn.model_selection import GroupKFold
+
+    groups = [example.group for example in examples]
+    probabilities = np.zeros(len(examples))
+    for seen, unseen in GroupKFold(min(FOLDS, len(set(groups)))).split(rows, groups=groups):
+        weights = _fit_weights(rows[seen], [examples[index] for index in seen])
+        probabilities[unseen] = weights.probabilities(rows[unseen])
+    return probabilities
+
+
+def _fit_weights(rows: np.ndarray, examples: Sequence[Example]) -> Weights:
+    """Logistic with an L2 penalty; each kind weighs alike within its class, both classes alike (a prior of one half)."""
+    from sklearn.linear_model import LogisticRegression
+
+    low, high = np.percentile(rows, 0.5, axis=0), np.percentile(rows, 99.5, axis=0)
+    clipped = np.clip(rows, low, high)
+    mean, scale = clipped.mean(axis=0), clipped.std(axis=0)
+    scale[scale < 1e-9] = 1.0
+    model = LogisticRegression(C=PENALTY_C, max_iter=2000)
+    labels = [example.answerable for example in examples]
+    model.fit((clipped - mean) / scale, labels, sample_weight=_balancing(examples))
+    return Weights(
+        features=FEATURES,
+        mean=_rounded(mean),
+        scale=_rounded(scale),
+        low=_rounded(low),
+        high=_rounded(high),
+        weights=_rounded(model.coef_[0]),
+        intercept=round(float(model.intercept_[0]), 6),
+        prior=0.5,
+    )
+
+
+def _balancing(examples: Sequence[Example]) -> np.ndarray:
+    kinds = [example.kind for example in examples]
+    negatives = [kind for kind in NEGATIVES if kind in kinds]
+    share = {"answerable": 0.5, **{kind: 0.5 / len(negatives) for kind in negatives}}
+    return np.array([len(kinds) * share[kind] / kinds.count(kind) for kind in kinds])
+
+
+def report_of(examples: Sequence[Example], probabilities: np.ndarray, *, tau: float) -> dict[str, Any]:
+    """AUROC, Brier, ECE and what would be answered at `tau`: together and for each kind of negative against the
+    answerable; beside them the older cosine formula."""
+    kinds = np.array([example.kind for example in examples])
+    cosines = np.array([example.cosine for example in examples])
+    labels = kinds == "answerable"
+    report: dict[str, Any] = {"n": len(examples), "tau": tau, "prior": 0.5, **scores(labels, probabilities)}
+    report["answered"] = {kind: float((probabilities[kinds == kind] >= tau).mean()) for kind in sorted(set(kinds))}
+    report["reliability"] = reliability(labels, probabilities)
+    report["cosine"] = scores(labels, cosines)
+    report["against"] = {}
+    for kind in NEGATIVES:
+        chosen = labels | (kinds == kind)
+        if (kinds == kind).any():
+            beside = scores(labels[chosen], cosines[chosen])
+            report["against"][kind] = {"n": int(chosen.sum()), **scores(labels[chosen], probabilities[chosen])}
+            report["against"][kind]["cosine_auroc"] = beside["auroc"]
+    return report
+
+
+def scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """AUROC, Brier score and expected calibration error (10 equal bins), both classes weighing alike in the last two."""
+    positives, negatives = probabilities[labels], probabilities[~labels]
+    above = (positives[:, None] > negatives[None, :]).mean() + 0.5 * (positives[:, None] == negatives[None, :]).mean()
+    brier = (((1 - positives) ** 2).mean() + (negatives**2).mean()) / 2
+    rows = reliability(labels, probabilities)
+    ece = sum(row["weight"] * abs(row["predicted"] - row["observed"]) for row in rows)
+    return {"auroc": round(float(above), 4), "brier": round(float(brier), 4), "ece": round(float(ece), 4)}
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[dict[str, float]]:
+    """What was promised against what came true, in ten bins; weights make both classes count alike."""
+    weights = np.where(labels, 0.5 / max(labels.sum(), 1), 0.5 / max((~labels).sum(), 1))
+    places = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    rows = []
+    for place in range(BINS):
+        here = places == place
+        if not here.any():
+            continue
+        weight = float(weights[here].sum())
+        rows.append(
+            {
+                "predicted": round(float((weights[here] * probabilities[here]).sum() / weight), 4),
+                "observed": round(float(weights[here & labels].sum() / weight), 4),
+                "count": int(here.sum()),
+                "weight": round(weight, 6),
+            }
+        )
+    return rows
+
+
+def activate(fitted: Fitted, *, fitted_on: str) -> Calibration:
+    """Put a calibration in force, with what it is good for."""
+    sizes = control.current().search_settings
+    tenant = settings.PRIMARY_TENANT_ID
+    with transaction.atomic():
+        Calibration.objects.select_for_update().filter(tenant=tenant, active=True).update(active=False)
+        calibration = Calibration.objects.create(
+            tenant=tenant,
+            active=True,
+            embedder=get_embedder().id,
+            generation=0,
+            chunk_count=_chunks_installed(),
+            search_settings={name: getattr(sizes, name) for name in sizes.__slots__},
+            weights=fitted.weights.to_json(),
+            report=fitted.report,
+            fitted_on=fitted_on,
+        )
+    transaction.on_commit(forget)
+    return calibration
+
+
+_cached: tuple[float, Weights] | None = None
+
+
+def weights_in_force() -> Weights:
+    """The installation's own calibration where it was fitted for this embedder, else the one that ships."""
+    global _cached
+    if _cached is not None and time.monotonic() - _cached[0] < CACHE_S:
+        return _cached[1]
+    row = _row_in_force()
+    weights = Weights.from_json(row.weights if row else default_calibration()["weights"])
+    _cached = (time.monotonic(), weights)
+    return weights
+
+
+def forget() -> None:
+    """Read anew at the next use."""
+    global _cached
+    _cached = None
+
+
+def status() -> CalibrationStatus:
+    """What is in force and whether embedder, sizes or corpus have moved away from it."""
+    row = Calibration.objects.filter(tenant=settings.PRIMARY_TENANT_ID, active=True).first()
+    if row is None:
+        shipped = default_calibration()
+        return CalibrationStatus(shipped["fitted_on"], shipped["report"], _stale(shipped["embedder"], shipped, None))
+    stored = {"search_settings": row.search_settings}
+    return CalibrationStatus(row.fitted_on, row.report, _stale(row.embedder, stored, row.chunk_count))
+
+
+def _row_in_force() -> Calibration | None:
+    row = Calibration.objects.filter(tenant=settings.PRIMARY_TENANT_ID, active=True).first()
+    return (
+        row
+        if row is not None and row.embedder == get_embedder().id and set(row.weights["features"]) <= set(FEATURES)
+        else None
+    )
+
+
+def _stale(embedder: str, stored: Mapping[str, Any], chunk_count: int | None) -> str:
+    sizes = control.current().search_settings
+    if embedder != get_embedder().id:
+        return _("The embedder has changed since: the confidence means little until it is calibrated again.")
+    if dict(stored["search_settings"]) != {name: getattr(sizes, name) for name in sizes.__slots__}:
+        return _("The retrieval settings have changed since.")
+    if chunk_count is not None and abs(_chunks_installed() - chunk_count) > MOVED_SHARE * max(chunk_count, 1):
+        return _("The documents have changed by more than half since.")
+    return ""
+
+
+def _chunks_installed() -> int:
+    return Chunk.objects.filter(document__tenant=settings.PRIMARY_TENANT_ID, document__collection="main").count()
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 6) for value in values)

@@ -1,0 +1,178 @@
+"""What remains of a question: its events, and the turns of its conversation. Writes; decides nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from chat.answers import Answer, Asker, Question
+from chat.confidence import Confidence
+from chat.exceptions import FallbackFailed, InvalidQuestion
+from chat.fallback import Spending
+from chat.models import Conversation, Message
+from inference.exceptions import GenerationCancelled
+from retrieval.results import Retrieval
+from telemetry import events
+from telemetry.events import EventKind, Json
+
+TITLE_CHARACTERS = 80
+
+
+def conversation_for(question: Question, asker: Asker) -> Conversation | None:
+    """The asker's conversation, not yet saved where it is new; None for a caller who is nobody.
+
+    Raises `InvalidQuestion` where the id is not one of the asker's own.
+    """
+    if asker.user_id is None or not question.record:
+        return None
+    tenant = settings.PRIMARY_TENANT_ID
+    if question.conversation_id is None:
+        title = " ".join(question.text.split())[:TITLE_CHARACTERS]
+        return Conversation(tenant=tenant, user_id=asker.user_id, key_id=asker.key_id, title=title)
+    owned = Conversation.objects.filter(tenant=tenant, user_id=asker.user_id, key_id=asker.key_id)
+    found = owned.filter(pk=question.conversation_id).first()
+    if found is None:
+        raise InvalidQuestion("conversationId", _("There is no such conversation."))
+    return found
+
+
+def record_answer(
+    question: Question,
+    answer: Answer,
+    *,
+    asker: Asker,
+    retrieval: Retrieval,
+    confidence: Confidence,
+    conversation: Conversation | None,
+    paid: Spending | None,
+) -> None:
+    """The retrieval, the answer and, where it was used, the fallback; and both turns. All or nothing."""
+    tenant = settings.PRIMARY_TENANT_ID
+    with transaction.atomic():
+        retrieval_id = _record_retrieval(retrieval, confidence)
+        meta = _asked(question, asker) | _answered(answer) | {"retrievalId": str(retrieval_id), "status": "answered"}
+        events.record(EventKind.ANSWER, value=1, meta=meta, tenant=tenant, event_id=answer.event_id)
+        if paid is not None:
+            spent = {"reason": answer.reason, "answerId": str(answer.event_id), **_spent(paid)}
+            events.record(EventKind.FALLBACK, value=0, meta=spent, tenant=tenant)
+        if conversation is not None:
+            _append_turns(conversation, question, answer)
+
+
+def record_failure(
+    question: Question,
+    exc: BaseException,
+    *,
+    asker: Asker,
+    event_id: UUID,
+    known: Mapping[str, Json],
+    retrieval: Retrieval | None,
+    confidence: Confidence | None,
+) -> None:
+    """A question without an answer: the same event, its status `failed`, with as much as was known by then."""
+    with transaction.atomic():
+        meta: dict[str, Json] = {**_asked(question, asker), **known, "status": "failed", "error": code_of(exc)}
+        meta |= {"detail": str(exc)[:300], "reply": "", "rank": 1, "source": "failed"}
+        if retrieval is not None and confidence is not None:
+            meta["retrievalId"] = str(_record_retrieval(retrieval, confidence))
+        events.record(EventKind.ANSWER, value=0, meta=meta, tenant=settings.PRIMARY_TENANT_ID, event_id=event_id)
+
+
+def _record_retrieval(retrieval: Retrieval, confidence: Confidence) -> UUID:
+    items: list[Json] = [
+        {
+            "text": chunk.text,
+            "rank": chunk.rank,
+            "rel": round(chunk.score, 4),
+            "similarity": round(chunk.similarity, 4),
+            "chunkId": chunk.chunk_id,
+            "documentId": str(chunk.document_id),
+            "title": chunk.title,
+            "section": chunk.section,
+            "page": chunk.page,
+        }
+        for chunk in retrieval.selected
+    ]
+    meta: dict[str, Json] = {"query": retrieval.query, "items": items, "features": dict(confidence.reading.features)}
+    meta |= {"embedder": retrieval.embedder, "generation": retrieval.generation}
+    return events.record(EventKind.RETRIEVAL, value=len(items), meta=meta, tenant=settings.PRIMARY_TENANT_ID)
+
+
+def _asked(question: Question, asker: Asker) -> dict[str, Json]:
+    return {"prompt": question.text, "userId": asker.user_id, "keyId": asker.key_id, "forced": question.force_fallback}
+
+
+def _answered(answer: Answer) -> dict[str, Json]:
+    return {
+        "reply": answer.text,
+        "rank": 1,
+        "source": answer.used,
+        "C": answer.confidence,
+        "tau": answer.tau,
+        "scorer": answer.scorer,
+        "reason": answer.reason,
+        "reasonText": answer.reason_text,
+        "mode": answer.mode,
+        "route": answer.used,
+        "model": answer.model,
+        "adapter": answer.adapter,
+        "adapterDigest": answer.adapter_digest,
+        "usage": dict(answer.usage),
+        "timings": dict(answer.timings),
+        "costUsd": float(answer.cost_usd),
+        "conversationId": str(answer.conversation_id) if answer.conversation_id else None,
+        "grounded": answer.grounded,
+        "meanLogprob": answer.mean_logprob,
+        "minLogprob": answer.min_logprob,
+        "sources": [
+            {
+                "number": s.number,
+                "cited": s.cited,
+                "chunkId": s.chunk_id,
+                "documentId": str(s.document_id),
+                "name": s.name,
+            }
+            for s in answer.sources
+        ],
+    }
+
+
+def _append_turns(conversation: Conversation, question: Question, answer: Answer) -> None:
+    conversation.save()
+    meta = {"used": answer.used, "C": answer.confidence, "tau": answer.tau, "mode": answer.mode}
+    meta |= {"reasonText": answer.reason_text, "sources": [source.as_dict() for source in answer.sources]}
+    Message.objects.bulk_create(
+        [
+            Message(conversation=conversation, role=Message.Role.USER, text=question.text),
+            Message(
+                conversation=conversation,
+                role=Message.Role.ASSISTANT,
+                text=answer.text,
+                event_id=answer.event_id,
+                meta=meta,
+            ),
+        ]
+    )
+
+
+def _spent(paid: Spending) -> dict[str, Json]:
+    return {
+        "tag": "rag-answer",
+        "costUsd": float(paid.cost_usd),
+        "reservationId": str(paid.reservation_id),
+        "maskedKinds": list(paid.masked_kinds),
+    }
+
+
+def code_of(exc: BaseException) -> str:
+    """A stable name of what went wrong: `EngineBusy` is `engine_busy`, a closed stream `hung_up`."""
+    if isinstance(exc, GeneratorExit | GenerationCancelled):
+        return "hung_up"
+    if isinstance(exc, FallbackFailed):
+        return f"fallback_failed:{exc.reason}"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(exc).__name__).lower()
