@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError, WrongPasswordError
 
-from retrieval.parsing.blocks import Block, BlockKind, Limits, RejectionCode, Unparsable, clean, unwrapped
+from retrieval.parsing.blocks import LIST_ITEM, Block, BlockKind, Limits, RejectionCode, Unparsable, clean, unwrapped
 
 BOLD_POINTS = 0.5
 LONGEST_HEADING = 100
@@ -62,7 +62,7 @@ def _blocks(pages: list[list[Line]]) -> Iterator[Block]:
     for number, page in enumerate(pages, start=1):
         paragraph: list[str] = []
         for line in page:
-            if line.text in running or PAGE_NUMBER.fullmatch(line.text):
+            if _pattern(line.text) in running or PAGE_NUMBER.fullmatch(line.text):
                 continue
             if line.size in levels and len(line.text) <= LONGEST_HEADING:
                 yield from _flush(paragraph, number)
@@ -82,14 +82,18 @@ def _heading_levels(pages: list[list[Line]]) -> dict[float, int]:
 
 def _flush(lines: list[str], page: int) -> Iterator[Block]:
     for text in unwrapped(lines):
-        yield Block(BlockKind.PARAGRAPH, text, page=page)
+        yield Block(BlockKind.ROW if LIST_ITEM.match(text) else BlockKind.PARAGRAPH, text, page=page)
     lines.clear()
 
 
 def _running_heads(pages: list[list[Line]]) -> set[str]:
-    """Lines that stand first or last on most pages."""
-    if len(pages) < 3:
+    """Lines that stand first or last on most pages, whatever page number they hold."""
+    if len(pages) < 2:
         return set()
-    edges = [{line.text for line in (*page[:2], *page[-2:]) if line.text} for page in pages]
+    edges = [{_pattern(line.text) for line in (*page[:2], *page[-2:]) if line.text} for page in pages]
     counts = Counter(line for lines in edges for line in lines)
-    return {line for line, count in counts.items() if count >= RUNNING_HEAD_SHARE * len(pages)}
+    return {line for line, count in counts.items() if count >= max(2, RUNNING_HEAD_SHARE * len(pages))}
+
+
+def _pattern(line: str) -> str:
+    return re.sub(r"\d+", "#", line)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from charset_normalizer import from_bytes
 
-from retrieval.parsing.blocks import Block, BlockKind, ParsedDocument, RejectionCode, Unparsable, table_blocks, unwrapped
+from retrieval.parsing.blocks import LIST_ITEM, Block, BlockKind, ParsedDocument, RejectionCode, Unparsable, table_blocks, unwrapped
 
 LONGEST_HEADING = 100
 PORTUGUESE = set("áàâãäéèêëíìîïóòôõöúùûüçñÁÀÂÃÄÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑªº°§–—‘’“”…•·€£©®™«»´¨½¼¾²³±×÷\xa0\xad")
@@ -49,7 +49,7 @@ def parse_text(data: bytes) -> Iterator[Block]:
         if lines[0].isupper() and len(lines[0]) <= LONGEST_HEADING:
             yield Block(BlockKind.HEADING, lines.pop(0), level=2)
         for text in unwrapped(lines):
-            yield Block(BlockKind.PARAGRAPH, text)
+            yield Block(BlockKind.ROW if LIST_ITEM.match(text) else BlockKind.PARAGRAPH, text)
 
 
 def parse_csv(data: bytes) -> Iterable[Block]:

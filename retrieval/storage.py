@@ -1,0 +1,175 @@
+"""Writing a document: whole or not at all, under a lock of its own. The old version is found until the new one is in."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from retrieval.chunking import ChunkDraft, ChunkedDocument, embedded_text
+from retrieval.embeddings import Vectors
+from retrieval.models import Chunk, Document
+from retrieval.text import tokens
+
+MAX_FREQUENCY = 32_767
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document belongs and who may find it."""
+
+    tenant: str
+    collection: str = "main"
+    labels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a document was made from; `source` is its identity within a collection, `sha256` that of its bytes."""
+
+    source: str
+    title: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The document that now holds these bytes; `was` is "new", "replaced", "unchanged", or "duplicate" of another source."""
+
+    document_id: uuid.UUID
+    title: str
+    was: str
+    chunks: int
+
+
+def find_same_bytes(place: Place, sha256: str) -> Document | None:
+    return Document.objects.filter(tenant=place.tenant, collection=place.collection, sha256=sha256).first()
+
+
+def find_source(place: Place, source: str) -> Document | None:
+    return Document.objects.filter(tenant=place.tenant, collection=place.collection, source=source).first()
+
+
+def keep_same_bytes(place: Place, origin: Origin) -> Stored | None:
+    """The document that already holds these bytes, if any; one that `origin.source` held before is dropped, since its
+    source now says what the other document does."""
+    with transaction.atomic():
+        _lock(place, origin)
+        return _same_bytes_kept(place, origin)
+
+
+def store(place: Place, origin: Origin, content: ChunkedDocument, vectors: Vectors, *, generation: int) -> Stored:
+    """Store the document in one transaction; `vectors` is (chunks, dimensions).
+
+    An earlier version of the same source is replaced and keeps its id, and its labels and groups where `place` names
+    none, so that a re-read never opens a document that somebody closed.
+    """
+    with transaction.atomic():
+        _lock(place, origin)
+        if kept := _same_bytes_kept(place, origin):
+            return kept
+        old = find_source(place, origin.source)
+        document = _write_document(place, origin, content, old)
+        chunks = _write_chunks(document, content.chunks)
+        document.term_count = _write_postings(document, chunks)
+        document.save(update_fields=["term_count"])
+        _write_embeddings(document, chunks, vectors, generation)
+        return Stored(document.pk, document.title, "new" if old is None else "replaced", len(chunks))
+
+
+def _same_bytes_kept(place: Place, origin: Origin) -> Stored | None:
+    same = find_same_bytes(place, origin.sha256)
+    if same is None:
+        return None
+    old = find_source(place, origin.source)
+    if old is not None and old.pk != same.pk:
+        old.delete()
+    Document.objects.filter(pk=same.pk, source=origin.source).update(state=Document.State.READY, error="")
+    is_its_source = same.source == origin.source
+    return Stored(same.pk, same.title, "unchanged" if is_its_source else "duplicate", same.chunk_count)
+
+
+def _lock(place: Place, origin: Origin) -> None:
+    """Wait for whoever writes the same source or the same bytes; in one order, so that two never wait for each other."""
+    names = (f"{place.tenant}\0{place.collection}\0{identity}" for identity in (origin.source, origin.sha256))
+    keys = sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names)
+    with connection.cursor() as cursor:
+        for key in keys:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+def _write_document(place: Place, origin: Origin, content: ChunkedDocument, old: Document | None) -> Document:
+    document = old or Document(tenant=place.tenant, collection=place.collection, source=origin.source)
+    if old is not None:
+        _delete_content(old)
+    document.title = origin.title
+    document.url = origin.url
+    document.media_type = origin.media_type
+    document.sha256 = origin.sha256
+    document.size_bytes = origin.size_bytes
+    document.labels = list(place.labels or document.labels)
+    document.groups = list(place.groups or document.groups)
+    document.state = Document.State.READY
+    document.error = ""
+    document.text = content.text
+    document.chunk_count = len(content.chunks)
+    document.save()
+    document.refresh_from_db(fields=["shelf"])  # the database put it there
+    return document
+
+
+def _delete_content(document: Document) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM retrieval_embedding WHERE document_id = %s", [document.pk])
+        cursor.execute("DELETE FROM retrieval_posting WHERE document_id = %s", [document.pk])
+    document.chunks.all().delete()
+
+
+def _write_chunks(document: Document, drafts: Sequence[ChunkDraft]) -> list[Chunk]:
+    chunks = [
+        Chunk(
+            document=document,
+            ordinal=ordinal,
+            section=draft.section,
+            page=draft.page,
+            text=draft.text,
+            start=draft.start,
+            end=draft.end,
+            token_count=draft.token_count,
+            term_count=len(tokens(embedded_text(document.title, draft.section, draft.text))),
+        )
+        for ordinal, draft in enumerate(drafts)
+    ]
+    return Chunk.objects.bulk_create(chunks, batch_size=1000)
+
+
+def _write_postings(document: Document, chunks: Sequence[Chunk]) -> int:
+    """Term frequencies of every chunk; returns the document's number of terms."""
+    columns = "(term, chunk_id, document_id, shelf_id, frequency, length)"
+    with connection.cursor() as cursor, cursor.copy(f"COPY retrieval_posting {columns} FROM STDIN") as copy:
+        for chunk in chunks:
+            counts = Counter(tokens(embedded_text(document.title, chunk.section, chunk.text)))
+            for term, count in counts.items():
+                frequency = min(count, MAX_FREQUENCY)
+                copy.write_row((term, chunk.pk, document.pk, document.shelf_id, frequency, chunk.term_count))
+    return sum(chunk.term_count for chunk in chunks)
+
+
+def _write_embeddings(document: Document, chunks: Sequence[Chunk], vectors: Vectors, generation: int) -> None:
+    columns = "(generation, chunk_id, document_id, shelf_id, embedding)"
+    with connection.cursor() as cursor, cursor.copy(f"COPY retrieval_embedding {columns} FROM STDIN") as copy:
+        for chunk, vector in zip(chunks, vectors, strict=True):
+            copy.write_row((generation, chunk.pk, document.pk, document.shelf_id, vector_literal(vector)))
+
+
+def vector_literal(vector: Vectors) -> str:
+    """pgvector's text form."""
+    return "[" + ",".join(f"{value:.7g}" for value in vector.tolist()) + "]"
