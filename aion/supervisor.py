@@ -261,7 +261,16 @@ def own_programs(python: str = sys.executable) -> tuple[Program, ...]:
         Program(
             "worker",
             # Threads: prefork's children could not start training, which is a process of its own.
-            (*celery, "worker", "--pool=threads", "--concurrency=2", "--queues=celery,training", "--loglevel=INFO"),
+            (
+                *celery,
+                "worker",
+                "--pool=threads",
+                "--concurrency=2",
+                "--queues=celery,training",
+                "--without-mingle",
+                "--without-gossip",
+                "--loglevel=INFO",
+            ),
         ),
         Program("beat", (*celery, "beat", "--pidfile=", "--loglevel=INFO")),
     )

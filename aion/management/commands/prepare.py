@@ -52,6 +52,8 @@ class Command(BaseCommand):
 
     def _convert_base_model(self) -> None:
         """A failure is no reason not to start: the page, /health and the panel say what is wrong with the model."""
+        if settings.AION_LOCAL_LLM_URL or settings.AION_ENGINE != settings.ENGINE_IN_PROCESS:
+            return  # another server, or a developer's engine, has the model
         try:
             call_command("prepare_model", stdout=io.StringIO())
         except CommandError as failure:
