@@ -136,6 +136,7 @@ LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", "Português (Brasil)"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "aion" / "locale_libraries"]
 TIME_ZONE = env.time_zone("AION_TIME_ZONE", "America/Sao_Paulo")
+FORMAT_MODULE_PATH = ["aion.formats"]
 USE_I18N = True
 USE_TZ = True
 
