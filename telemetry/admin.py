@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
+from django.forms import DecimalField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -23,6 +24,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from telemetry.models import (
     BudgetLimit,
@@ -48,6 +50,7 @@ STATE_LABELS = {
     "done": "success",
     "failed": "danger",
 }
+VOTES = {1: _("useful"), 0: _("neutral"), -1: _("not useful")}
 
 
 class PeriodFilter(admin.SimpleListFilter):
@@ -169,9 +172,9 @@ class EventAdmin(EventListAdmin):
     list_filter = ("kind", PeriodFilter)
     fields = ("id", "kind", "value", "at", "tenant", "schema", "meta")
 
-    @display(description=_("kind"), label=True)
-    def kind_label(self, event: Event) -> tuple[str, str]:
-        return event.kind, event.get_kind_display()
+    @display(description=_("kind"), ordering="kind", label=True)
+    def kind_label(self, event: Event) -> str:
+        return event.get_kind_display()
 
     @display(description=_("summary"))
     def summary(self, event: Event) -> SafeString:
@@ -180,10 +183,23 @@ class EventAdmin(EventListAdmin):
         return format_html('<span class="aion-clamp">{}</span>', text)
 
 
+class BudgetLimitForm(ModelForm[BudgetLimit]):
+    """The amount alone, in cents."""
+
+    limit_usd = DecimalField(
+        label=_("limit (US$)"), min_value=0, max_digits=12, decimal_places=2, widget=UnfoldAdminDecimalFieldWidget
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["limit_usd"] = self.instance.limit_usd.quantize(Decimal("0.01"))
+
+
 @admin.register(BudgetLimit)
 class BudgetLimitAdmin(SimpleHistoryAdmin, ModelAdmin):
     """The two limits, editable with their history; what is spent and reserved is only shown."""
 
+    form = BudgetLimitForm
     list_display = ("period_name", "limit", "spent", "reserved", "used")
     fields = ("period_name", "limit_usd", "spent", "reserved", "used", "window_start")
     readonly_fields = ("period_name", "spent", "reserved", "used", "window_start")
@@ -247,11 +263,19 @@ class ReservationAdmin(ReadOnlyAdmin):
 class LedgerEntryAdmin(ReadOnlyAdmin):
     """Every change of the counters, for ever."""
 
-    list_display = ("at", "kind", "limit", "reserved_delta", "spent_delta", "reservation")
+    list_display = ("at", "kind", "period", "reserved_delta", "spent_delta", "what_for")
     list_filter = ("kind",)
     list_select_related = ("limit", "reservation")
     paginator = InfinitePaginator
     show_full_result_count = False
+
+    @display(description=_("limit"))
+    def period(self, entry: LedgerEntry) -> str:
+        return entry.limit.get_period_display()
+
+    @display(description=_("what for"))
+    def what_for(self, entry: LedgerEntry) -> str:
+        return entry.reservation.tag
 
     @display(description=_("change of what is reserved"))
     def reserved_delta(self, entry: LedgerEntry) -> str:
@@ -270,12 +294,16 @@ class FeedbackAdmin(ReadOnlyAdmin):
     list_display_links = ("asked",)
     list_filter = ("vote",)
     search_fields = ("question", "comment", "correction")
-    fields = ("created_at", "vote_label", "question", "reply", "comment", "correction", "relevant_sources", "answer")
-    readonly_fields = ("answer", "vote_label")
+    fields = ("created_at", "vote_name", "question", "reply", "comment", "correction", "relevant_sources", "answer")
+    readonly_fields = ("answer", "vote_name")
 
     @display(description=_("vote"), ordering="vote", label={1: "success", 0: "info", -1: "danger"})
     def vote_label(self, feedback: Feedback) -> tuple[int, Any]:
-        return feedback.vote, {1: _("useful"), 0: _("neutral"), -1: _("not useful")}[feedback.vote]
+        return feedback.vote, VOTES[feedback.vote]
+
+    @display(description=_("vote"))
+    def vote_name(self, feedback: Feedback) -> Any:
+        return VOTES[feedback.vote]
 
     @display(description=_("question"))
     def asked(self, feedback: Feedback) -> SafeString:
@@ -299,7 +327,7 @@ class DatasetExportAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     fields = (
         "created_at",
-        "state_label",
+        "state",
         "window",
         "formats",
         "rows",
@@ -309,7 +337,7 @@ class DatasetExportAdmin(ReadOnlyAdmin):
         "error",
         "manifest",
     )
-    readonly_fields = ("state_label", "window", "asked_by")
+    readonly_fields = ("window", "asked_by")
 
     def get_urls(self) -> list[Any]:
         """The manifest's download beside the usual pages."""

@@ -14,6 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -62,6 +63,9 @@ class Question(Event):
         default_permissions = ("view",)
         verbose_name = _("answered question")
         verbose_name_plural = _("answered questions")
+
+    def __str__(self) -> str:
+        return str(self.meta.get("prompt", ""))[:80] or str(self.id)
 
 
 class BudgetLimit(models.Model):
@@ -210,7 +214,7 @@ class Feedback(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.vote:+d} {self.event_id}"
+        return self.question[:80] or str(self.event_id)
 
 
 class DatasetExport(models.Model):
@@ -243,4 +247,4 @@ class DatasetExport(models.Model):
         permissions = (("export_dataset", _("Can export the dataset")),)
 
     def __str__(self) -> str:
-        return f"{self.created_at:%Y-%m-%d %H:%M} {self.state}"
+        return f"{timezone.localtime(self.created_at):%d/%m/%Y %H:%M}"

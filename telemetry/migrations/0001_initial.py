@@ -107,6 +107,20 @@ class Migration(migrations.Migration):
         ),
         migrations.RunPython(create_first_months, migrations.RunPython.noop),
         migrations.CreateModel(
+            name='Question',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'answered question',
+                'verbose_name_plural': 'answered questions',
+                'proxy': True,
+                'default_permissions': ('view',),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('telemetry.event',),
+        ),
+        migrations.CreateModel(
             name='Feedback',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
