@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 
 from telemetry.events import EventKind
 from telemetry.exceptions import PersonalDataLeft
@@ -66,11 +66,8 @@ class Tally:
 
 
 def rows(*, tenant: str, since: datetime, until: datetime, include_provider: bool, tally: Tally) -> Iterator[Row]:
-    """The answers of `[since, until)` that may be trained on, oldest first, a batch in memory at a time.
-
-    Within a transaction, so that PostgreSQL hands them over from one cursor and one snapshot.
-    """
-    for event in _answers(tenant, since, until).iterator(chunk_size=BATCH):
+    """The answers of `[since, until)` that may be trained on, oldest first, a batch in memory at a time."""
+    for event in _answers(tenant, since, until):
         tally.considered += 1
         reason = _why_not(event, include_provider=include_provider)
         row = None if reason else _row(event)
@@ -81,10 +78,15 @@ def rows(*, tenant: str, since: datetime, until: datetime, include_provider: boo
             yield row
 
 
-def _answers(tenant: str, since: datetime, until: datetime) -> QuerySet[Event]:
+def _answers(tenant: str, since: datetime, until: datetime) -> Iterator[Event]:
+    """Page by page after the last id: no cursor stays open on the server while files are written."""
     vote = Feedback.objects.filter(event_id=OuterRef("id")).order_by("-created_at", "-id").values("vote")[:1]
-    window = Event.objects.filter(id__gte=lowest_id(since), id__lt=lowest_id(until))
-    return window.filter(tenant=tenant, kind=EventKind.ANSWER).annotate(vote=Subquery(vote)).order_by("id")
+    answers = Event.objects.filter(tenant=tenant, kind=EventKind.ANSWER, id__lt=lowest_id(until))
+    answers = answers.annotate(vote=Subquery(vote)).order_by("id")
+    page = list(answers.filter(id__gte=lowest_id(since))[:BATCH])
+    while page:
+        yield from page
+        page = list(answers.filter(id__gt=page[-1].id)[:BATCH])
 
 
 # Every reason to leave an answer out, the first that holds is counted.

@@ -89,7 +89,7 @@ def write_rolling_jsonl(path: Path, tenant: str, *, include_provider: bool = Fal
     """Rewrite the kept file of recent answers in the older design's lines; return how many. Raises as above."""
     now = now or timezone.now()
     tally = Tally()
-    with transaction.atomic(), appearing_file(path) as file:
+    with appearing_file(path) as file:
         for row in rows(tenant=tenant, since=now - RECENT, until=now, include_provider=include_provider, tally=tally):
             file.write(_json(_event_line(row, tenant)) + "\n")
     return tally.rows
@@ -194,7 +194,7 @@ def _readme(tally: Tally, since: datetime, until: datetime) -> str:
         (
             "# " + _("Answers exported from AION"),
             "",
-            _("Answers from %(since)s to %(until)s: %(rows)d rows out of %(considered)d looked at.") % days,
+            _("Answers from %(since)s to %(until)s. Looked at: %(considered)d; rows: %(rows)d.") % days,
             "",
             _(
                 "Personal data was masked by placeholders such as [CPF_1] before writing, as far as it was found; "

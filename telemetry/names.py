@@ -68,7 +68,8 @@ _INTRODUCED = re.compile(
 _ANNOUNCED = re.compile(
     r"(?i:\b(?:nome(?: completo| d[oa] (?:cliente|titular|passageir[oa]))?|cliente|titular"
     r"|passageir[oa]|paciente|responsável|contato|hóspede|assinado(?: por)?)\s?:"
-    r"|\b(?:aqui (?:é|quem fala é)(?: [oa])?|(?:eu )?sou [oa]|falar com [oa]|em nome d[aeo]|atenciosamente,|att,|abraços,))"
+    r"|\b(?:aqui (?:é|quem fala é)(?: [oa])?|(?:eu )?sou [oa]|falar com [oa]|em nome d[aeo]"
+    r"|atenciosamente,|att,|abraços,))"
     rf"\s*({_SEQUENCE})"
 )
 _TITLED = re.compile(rf"\b(?:(?:Sr|Sra|Srta|Dr|Dra|Prof|Profa)(?:\.ª|\.|ª)?[ \t]+)+({_SEQUENCE})")

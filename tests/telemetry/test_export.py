@@ -19,7 +19,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from telemetry import export, export_jobs
+from telemetry import dataset, export, export_jobs
 from telemetry.exceptions import DiskFull, ExportFailed, ExportRunning
 from telemetry.export import export_dataset, write_rolling_jsonl
 from telemetry.models import DatasetExport
@@ -32,8 +32,8 @@ NOON = datetime(2026, 11, 22, 15, tzinfo=UTC)
 
 
 def export_all(target: Path, **options) -> export.ExportResult:
-    window = {"since": NOON - timedelta(days=30), "until": timezone.now() + timedelta(days=1)}
-    return export_dataset(tenant=TENANT, target=target, **(window | options))
+    usual = {"tenant": TENANT, "since": NOON - timedelta(days=30), "until": timezone.now() + timedelta(days=1)}
+    return export_dataset(target=target, **(usual | options))
 
 
 def lines(path: Path) -> list[dict]:
@@ -73,7 +73,6 @@ class TestRows:
             ("abstained", {"source": "abstain"}),
             ("provider", {"source": "fallback"}),
             ("ungrounded", {"grounded": False}),
-            ("empty", {"reply": " "}),
         ],
     )
     def test_what_is_left_out_is_counted_and_named(self, target, reason, meta):
@@ -81,6 +80,17 @@ class TestRows:
         manifest = export_all(target).manifest
         assert (manifest["rows"], manifest["considered"]) == (0, 1)
         assert manifest["excluded"] == {reason: {"rows": 1, "examples": [str(answer)]}}
+
+    def test_an_empty_reply_is_left_out(self, target):
+        record_answer("Pergunta?", " ")
+        assert export_all(target).manifest["excluded"]["empty"]["rows"] == 1
+
+    def test_more_answers_than_a_batch_are_all_exported_in_order(self, target, monkeypatch):
+        monkeypatch.setattr(dataset, "BATCH", 3)
+        for number in range(8):
+            record_answer(f"P{number}?", "R.")
+        export_all(target, formats=["alpaca"])
+        assert [row["instruction"] for row in lines(target / "data.jsonl")] == [f"P{number}?" for number in range(8)]
 
     def test_disliked_answers_are_left_out_and_liked_ones_say_so(self, target):
         vote_on(record_answer("Boa?", "Boa."), 1)
@@ -134,7 +144,7 @@ class TestWholeOrNot:
         (file,) = manifest["files"]
         data = (target / file["name"]).read_bytes()
         assert (file["sha256"], file["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
-        assert "1 linha" in (target / "README.md").read_text()
+        assert "Examinadas: 1; linhas: 1" in (target / "README.md").read_text()
 
     def test_a_full_disk_is_said_and_leaves_nothing(self, target):
         for number in range(60):

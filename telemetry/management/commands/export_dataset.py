@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from telemetry.exceptions import ExportFailed
 from telemetry.export import FORMATS
@@ -76,7 +76,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({"path": str(result.path), "manifest": result.manifest}, ensure_ascii=False))
         else:
-            self.stdout.write(_("%(rows)d rows in %(path)s") % {"rows": result.rows, "path": result.path})
+            told = ngettext("%(rows)d row in %(path)s", "%(rows)d rows in %(path)s", result.rows)
+            self.stdout.write(told % {"rows": result.rows, "path": result.path})
 
 
 def _moment(option: str, text: str | None) -> datetime | None:
