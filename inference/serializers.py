@@ -24,6 +24,11 @@ def finite(value: float) -> None:
         raise ValidationError(_("Must be a number."))
 
 
+def _printable(name: str) -> str:
+    """JSON may hold half a character, which no response can be encoded with."""
+    return name[:_LONGEST_NAME].encode(errors="replace").decode()
+
+
 class TolerantSerializer(serializers.Serializer[Any]):
     """Drops nulls, so that the defaults hold, and names unknown fields: a warning, never an error."""
 
@@ -36,7 +41,7 @@ class TolerantSerializer(serializers.Serializer[Any]):
     def unknown_fields(self) -> list[str]:
         """A sentence for each field that was sent and means nothing here."""
         given = self.initial_data if isinstance(self.initial_data, dict) else {}
-        unknown = sorted(str(name)[:_LONGEST_NAME] for name in given if name not in self.fields)
+        unknown = sorted(_printable(name) for name in given if name not in self.fields)
         return [_("Unknown field, ignored: %(name)s") % {"name": name} for name in unknown[:_MOST_WARNINGS]]
 
 

@@ -29,6 +29,10 @@ export class History {
     this.#draw();
   }
 
+  titleOf(id) {
+    return this.rows.find((row) => row.id === id)?.title ?? "AION";
+  }
+
   #draw() {
     const groups = Map.groupBy ? Map.groupBy(this.rows, ageOf) : grouped(this.rows);
     const lists = [...groups].flatMap(([age, rows]) => [element("h2", {}, age), element("ul", {}, ...rows.map((row) => this.#item(row)))]);

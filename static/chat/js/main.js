@@ -59,7 +59,9 @@ function belongTo(conversationId) {
   page.conversationId = conversationId;
   window.history.replaceState(null, "", `#${conversationId}`);
   history.current = conversationId;
-  history.refresh();
+  history.refresh().then(() => {
+    byId("conversation-title").textContent = history.titleOf(conversationId);
+  });
 }
 
 /** Change the page and stay at its end if the reader was there; never pull the page from under somebody reading. */
@@ -93,7 +95,7 @@ function show({ id, messages }) {
   for (const message of messages) {
     if (message.role === "user") {
       turn = new Turn(message.text, { onRetry: answerInto });
-      turn.stop();
+      turn.leaveUnanswered();
       thread.append(turn.node);
     } else if (turn) {
       turn.finish({ ...message.meta, text: message.text, eventId: message.eventId }, { aloud: false });

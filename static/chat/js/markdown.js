@@ -12,7 +12,7 @@ const ALLOWED = {
   ALLOWED_URI_REGEXP: /^https?:\/\//i,
   RETURN_DOM_FRAGMENT: true,
 };
-const CITATION = /\[(\d{1,3})\]/g;
+const CITATIONS = /(\S*?)\s*((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])([.,;:!?)]*)/g;
 const SOURCES_LINE = /\n+\s*(?:\*\*)?Fontes:(?:\*\*)?\s.*$/is;
 
 /** The answer as nodes. The line that lists the sources is left out: the page shows them as cards. */
@@ -42,14 +42,15 @@ function citationsAsButtons(root, byNumber) {
   for (const node of texts) node.replaceWith(...withButtons(node.data, byNumber));
 }
 
+/** Each citation is tied to the word before it and the mark after it, so that no line begins with either. */
 function withButtons(text, byNumber) {
   const parts = [];
   let from = 0;
-  for (const match of text.matchAll(CITATION)) {
-    const source = byNumber.get(Number(match[1]));
-    if (!source) continue;
-    parts.push(text.slice(from, match.index).replace(/ +$/, ""), citation(source));
-    from = match.index + match[0].length;
+  for (const { 0: all, 1: before, 2: numbers, 3: after, index } of text.matchAll(CITATIONS)) {
+    const cited = [...numbers.matchAll(/\d+/g)].map(([number]) => byNumber.get(Number(number)));
+    if (cited.includes(undefined)) continue;
+    parts.push(text.slice(from, index), element("span", { class: "cited" }, before, ...cited.map(citation), after));
+    from = index + all.length;
   }
   parts.push(text.slice(from));
   return parts.filter((part) => part !== "");

@@ -17,7 +17,7 @@ export function sourceList(sources, answer) {
 
 function relatedFold(related, answer, { open }) {
   const label = interpolate(gettext("Perhaps related (%(count)s)"), { count: related.length }, true);
-  return element("details", { open }, element("summary", {}, label), cards(related, answer));
+  return element("details", { open }, element("summary", {}, label, icon("chevron")), cards(related, answer));
 }
 
 const cards = (sources, answer) => element("ul", {}, ...sources.map((source) => element("li", {}, card(source, answer))));
@@ -36,8 +36,7 @@ export function openSource(source, answer) {
   byId("source-title").textContent = source.title;
   byId("source-place").textContent = place(source);
   const statements = source.number ? statementsCiting(answer, source.number) : [];
-  const pieces = markedPieces(source.text, statements).map(({ text, marked }) => (marked ? element("mark", {}, text) : text));
-  byId("source-text").replaceChildren(...pieces);
+  byId("source-text").replaceChildren(...markedPieces(source.text, statements).flatMap(shown));
   byId("source-foot").replaceChildren(...originalLink(source.url));
   byId("source-panel").showModal();
   const mark = byId("source-text").querySelector("mark");
@@ -51,6 +50,12 @@ export function wirePanel() {
   panel.addEventListener("click", (event) => {
     if (event.target === panel) panel.close();
   });
+}
+
+function shown({ text, marked }) {
+  if (!marked) return [text];
+  const [, before, core, after] = text.match(/^(\s*)(.*?)(\s*)$/s);
+  return [before, element("mark", {}, core), after];
 }
 
 function originalLink(url) {

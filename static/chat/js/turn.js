@@ -69,6 +69,12 @@ export class Turn {
     announce(text);
   }
 
+  /** A question of the history that never got its answer. */
+  leaveUnanswered() {
+    this.#settle();
+    this.after.replaceChildren(element("p", { class: "note" }, gettext("This question was not answered.")), this.#actions(null));
+  }
+
   fail(problem) {
     this.#settle();
     const mend = problem.code === "not_authenticated"
@@ -97,7 +103,10 @@ export class Turn {
   }
 
   async #copy(button) {
-    await navigator.clipboard.writeText(this.text);
+    if (!(await copied(this.text, this.prose))) {
+      announce(gettext("The answer could not be copied."));
+      return;
+    }
     button.replaceChildren(icon("check"));
     announce(gettext("Copied."));
     setTimeout(() => button.replaceChildren(icon("copy")), COPIED_SHOWN_MS);
@@ -107,5 +116,18 @@ export class Turn {
     const button = event.target.closest(".citation");
     const source = button && this.sources.find(({ number }) => number === Number(button.dataset.number));
     if (source) openSource(source, this.text);
+  }
+}
+
+/** Copy `text`; over plain HTTP browsers lend no clipboard, there what is shown in `node` is copied. */
+async function copied(text, node) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    window.getSelection().selectAllChildren(node);
+    const done = document.execCommand("copy");
+    window.getSelection().removeAllRanges();
+    return done;
   }
 }
