@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 K1 = 1.5
 B = 0.75
 
-TERM_SCORE = f"""idf * frequency * {K1 + 1} / (frequency + {K1} * (1 - {B} + {B} * length / %(mean_length)s))"""
-"""One term's share of a chunk's score, in SQL, over `idf`, `frequency` and `length` (the chunk's number of terms)."""
+TERM_SCORE = f"""idf * frequency * {K1 + 1}::float8
+    / (frequency + {K1}::float8 * ({1 - B}::float8 + {B}::float8 * length / %(mean_length)s::float8))"""
+"""One term's share of a chunk's score, in SQL, over `idf`, `frequency` and `length` (the chunk's number of terms).
+Without the casts PostgreSQL computes in `numeric`, ten times slower."""
 
 ENOUGH_POSTINGS = 20_000
 """A common term brings many postings and little weight: once the rarer terms of a question have brought this many,

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from retrieval import bm25
@@ -85,6 +85,10 @@ SELECT generation.id, generation.embedder, ARRAY(SELECT id FROM shelf), held.chu
 FROM retrieval_embeddinggeneration generation, held, hidden WHERE generation.state = 'active'
 """
 
+INDEX_SETTINGS = """
+SELECT set_config('hnsw.ef_search', %(ef_search)s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
+"""
+
 IN_SCOPE = """shelf_id = ANY(%(shelves)s) AND document_id <> ALL(%(hidden_documents)s)
       AND chunk_id <> ALL(%(hidden_chunks)s)"""
 
@@ -137,18 +141,21 @@ def gather_statistics(terms: Sequence[str], scope: SearchScope, hidden: Hidden) 
 
 
 def nearest_chunks(vector: Vectors, statistics: Statistics, hidden: Hidden, *, limit: int) -> list[int]:
-    """Ids of the chunks most similar to the question; call it in a transaction, where index settings last."""
+    """Ids of the chunks most similar to the question: exact in a small scope, by the index with iterative scan in others."""
     is_exact = statistics.chunk_count <= EXACT_UP_TO
     query = NEAREST.format(in_scope=IN_SCOPE, dimensions=len(vector), exactly="+ 0" if is_exact else "")
     values = _scope_values(statistics, hidden) | {"vector": vector_literal(vector), "limit": limit}
+    if is_exact:
+        return _ids(query, values)
+    with transaction.atomic():  # the settings end with it
+        _ids(INDEX_SETTINGS, {"ef_search": str(max(EF_SEARCH, limit))})
+        return _ids(query, values)
+
+
+def _ids(query: str, values: Mapping[str, object]) -> list[int]:
     with connection.cursor() as cursor:
-        if not is_exact:
-            cursor.execute(
-                "SELECT set_config('hnsw.ef_search', %s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)",
-                [str(max(EF_SEARCH, limit))],
-            )
         cursor.execute(query, values)
-        return [chunk_id for (chunk_id,) in cursor.fetchall()]
+        return [row[0] for row in cursor.fetchall()]
 
 
 def score_candidates(

@@ -91,14 +91,15 @@ def ingest(
     labels: Sequence[str] = (),
     groups: Sequence[str] = (),
     source: str = "",
+    name: str = "",
     limits: Limits | None = None,
     progress: Callable[[Progress], None] = _silent,
 ) -> IngestReport:
     """Bring in files and, recursively, folders; returns what became of each.
 
     A file is stored whole or not at all; the same bytes are stored once; new bytes of the same path replace the old
-    document, which is found until then. `labels` and `groups` left empty keep what a document has. `source` names a
-    single file otherwise than by its path (an upload). Raises `EmbeddingFailed` when no vectors can be made.
+    document, which is found until then. `labels` and `groups` left empty keep what a document has. `source` and
+    `name` stand for a single file's path and name where it is kept under another (an upload). Raises `EmbeddingFailed` when no vectors can be made.
     """
     place = Place(tenant, collection, tuple(labels), tuple(groups))
     files = list(_files(paths))
@@ -107,7 +108,7 @@ def ingest(
         for number, path in enumerate(files, start=1):
             here = Progress(str(path), number, len(files))
             progress(here)
-            outcomes.extend(_ingest_file(path, source or str(path.resolve()), place, parser, here, progress))
+            outcomes.extend(_ingest_file(path, name, source or str(path.resolve()), place, parser, here, progress))
     return IngestReport(tuple(outcomes))
 
 
@@ -155,14 +156,20 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _ingest_file(
-    path: Path, source: str, place: Place, parser: Parser, here: Progress, progress: Callable[[Progress], None]
+    path: Path,
+    name: str,
+    source: str,
+    place: Place,
+    parser: Parser,
+    here: Progress,
+    progress: Callable[[Progress], None],
 ) -> Iterator[DocumentOutcome]:
     try:
         size, digest = _measured(path, parser.limits)
         if kept := keep_same_bytes(place, Origin(source, "", "", digest, size)):
             yield _outcome(str(path), kept)
             return
-        parsed = parser.parse(path)
+        parsed = parser.parse(path, name=name or path.name)
     except Unparsable as exc:
         yield _rejected(path, source, place, exc)
         return

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
 from retrieval import mmr
 from retrieval.candidates import Candidate, Statistics, gather_statistics, nearest_chunks, score_candidates
@@ -64,10 +64,9 @@ def _search(
         return _nothing_found(query, terms, statistics)
     vector = get_embedder(statistics.embedder).query(query)
     embed_ms = watch.lap_ms()
-    with transaction.atomic():
-        nearest = nearest_chunks(vector, statistics, hidden, limit=settings.dense_candidates)
-        dense_ms = watch.lap_ms()
-        found = score_candidates(terms, nearest, statistics, hidden, limit=settings.text_candidates)
+    nearest = nearest_chunks(vector, statistics, hidden, limit=settings.dense_candidates)
+    dense_ms = watch.lap_ms()
+    found = score_candidates(terms, nearest, statistics, hidden, limit=settings.text_candidates)
     text_ms = statistics_ms + watch.lap_ms()
     candidates, chosen = _ranked(found, vector.astype(np.float64), set(nearest), settings)
     return Retrieval(
@@ -128,9 +127,7 @@ def _ranked(
         )
 
     best_first = np.argsort(-fused, kind="stable").tolist()
-    picks = mmr.select(
-        fused[best_first], vectors[best_first], count=settings.top_k, trade_off=settings.mmr_lambda
-    )
+    picks = mmr.select(fused[best_first], vectors[best_first], count=settings.top_k, trade_off=settings.mmr_lambda)
     candidates = tuple(result(index, rank) for rank, index in enumerate(best_first, start=1))
     return candidates, tuple(result(best_first[pick], rank) for rank, pick in enumerate(picks, start=1))
 

@@ -27,15 +27,15 @@ OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_MEMBER = "EncryptedPackage".encode("utf-16-le")
 
 
-def parse(path: Path, limits: Limits) -> list[ParsedDocument]:
-    """The documents that the file holds, with clean text; raises `Unparsable`."""
+def parse(path: Path, name: str, limits: Limits) -> list[ParsedDocument]:
+    """The documents that the file holds, with clean text; `name` gives type and title. Raises `Unparsable`."""
     if path.stat().st_size > limits.file_bytes:
         raise Unparsable(RejectionCode.TOO_LARGE, f"{path.stat().st_size} bytes")
     data = path.read_bytes()
     if not data.strip():
         raise Unparsable(RejectionCode.EMPTY)
-    kind = _kind(data, path.suffix.lower(), limits)
-    return [_finished(document, path, limits) for document in _parsed(data, kind, path, limits)]
+    kind = _kind(data, Path(name).suffix.lower(), limits)
+    return [_finished(document, name, limits) for document in _parsed(data, kind, _title_of(name), limits)]
 
 
 def _kind(data: bytes, extension: str, limits: Limits) -> str:
@@ -60,10 +60,8 @@ def _kind(data: bytes, extension: str, limits: Limits) -> str:
     return extension
 
 
-def _parsed(data: bytes, kind: str, path: Path, limits: Limits) -> list[ParsedDocument]:
+def _parsed(data: bytes, kind: str, name: str, limits: Limits) -> list[ParsedDocument]:
     """Parsers are imported when used: a text file should not wait for openpyxl."""
-    name = path.stem.replace("_", " ").replace("-", " ").strip()
-    name = name[:1].upper() + name[1:]
     if kind in (".json", ".jsonl"):
         from retrieval.parsing.plain import parse_json, parse_json_lines
 
@@ -94,12 +92,17 @@ def _titled_blocks(data: bytes, kind: str, limits: Limits) -> tuple[str, list[Bl
     return "", list(parse_text(data) if kind == ".txt" else parse_csv(data))
 
 
+def _title_of(name: str) -> str:
+    stem = Path(name).stem.replace("_", " ").replace("-", " ").strip()
+    return stem[:1].upper() + stem[1:]
+
+
 def _first_heading(blocks: list[Block]) -> str:
     """The first heading of the highest level, which names a document that has no title of its own."""
     headings = [block for block in blocks if block.kind is BlockKind.HEADING and clean(block.text)]
     return min(headings, key=lambda block: block.level).text if headings else ""
 
 
-def _finished(document: ParsedDocument, path: Path, limits: Limits) -> ParsedDocument:
-    title = re.sub(r"\s+", " ", clean(document.title))[:300] or path.stem
+def _finished(document: ParsedDocument, name: str, limits: Limits) -> ParsedDocument:
+    title = re.sub(r"\s+", " ", clean(document.title))[:300] or Path(name).stem
     return ParsedDocument(title, document.media_type, cleaned(document.blocks, limits), document.part)

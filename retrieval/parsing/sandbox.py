@@ -1,6 +1,6 @@
 """Parsing in a process that can be killed: a hostile file costs its time limit and its memory limit, nothing else.
 
-The process reads one request a line (`{"path", "limits"}`) and answers one line. It dies by its own alarm when a file
+The process reads one request a line (`{"path", "name", "limits"}`) and answers one line. It dies by its own alarm when a file
 takes too long, which stops C code too, and with its parent, since its input ends.
 """
 
@@ -39,11 +39,11 @@ class Parser:
             self._process.communicate()
             self._process = None
 
-    def parse(self, path: Path) -> list[ParsedDocument]:
-        """The documents in the file; raises `Unparsable`."""
+    def parse(self, path: Path, *, name: str = "") -> list[ParsedDocument]:
+        """The documents in the file; raises `Unparsable`. `name` stands for the file's own where it differs."""
         process = self._running()
         assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes, see `_running`
-        process.stdin.write(json.dumps({"path": str(path.resolve()), "limits": asdict(self.limits)}) + "\n")
+        process.stdin.write(json.dumps({"path": str(path.resolve()), "name": name or path.name, "limits": asdict(self.limits)}) + "\n")
         process.stdin.flush()
         answer = process.stdout.readline()
         if not answer.endswith("\n"):
@@ -100,17 +100,17 @@ def _serve() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         signal.alarm(limits.seconds)
-        answer = json.dumps(_answer(Path(request["path"]), limits), ensure_ascii=True)
+        answer = json.dumps(_answer(Path(request["path"]), request["name"], limits), ensure_ascii=True)
         signal.alarm(0)
         answers.write(answer + "\n")
         answers.flush()
 
 
-def _answer(path: Path, limits: Limits) -> dict[str, object]:
+def _answer(path: Path, name: str, limits: Limits) -> dict[str, object]:
     from retrieval.parsing.formats import parse
 
     try:
-        documents = parse(path, limits)
+        documents = parse(path, name, limits)
     except Unparsable as exc:
         return {"code": exc.code, "detail": exc.detail}
     except MemoryError:
