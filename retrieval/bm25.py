@@ -1,7 +1,7 @@
-"""BM25 over the postings of a scope (Robertson and Zaragoza, 2009), with the idf that Lucene made common (never negative).
+"""BM25 over the postings of a scope (Robertson and Zaragoza, 2009), with Lucene's idf, which is never negative.
 
-Every statistic - document frequency, chunk count, mean length - is of the searched scope with hidden chunks left out, so
-that a hidden passage leaks into no score.
+Every statistic - document frequency, chunk count, mean length - is of the searched scope with hidden chunks left out,
+so that a hidden passage leaks into no score.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The SQL of a search. Access, tenant and hidden passages are conditions inside every statement, never a filter after it."""
+"""The SQL of a search. Access, tenant and hidden passages are conditions of every statement, not a filter after."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from retrieval import bm25
 from retrieval.embeddings import Vectors
 from retrieval.results import Hidden, SearchScope
 from retrieval.storage import vector_literal
+
+Values = dict[str, Any]
 
 EXACT_UP_TO = 5_000
 """Chunks in scope up to which all their vectors are compared: milliseconds, and no approximation to explain."""
@@ -110,14 +112,15 @@ WITH weight AS (
     SELECT unnest(%(nearest)s::bigint[]) AS chunk_id UNION SELECT chunk_id FROM best
 )
 SELECT c.id, c.document_id, d.title, c.section, c.page, c.text, d.url, d.labels, halfvec_send(e.embedding),
-       (SELECT coalesce(sum({bm25.TERM_SCORE}), 0) FROM retrieval_posting JOIN weight USING (term) WHERE chunk_id = c.id),
+       (SELECT coalesce(sum({bm25.TERM_SCORE}), 0)
+        FROM retrieval_posting JOIN weight USING (term) WHERE chunk_id = c.id),
        c.id IN (SELECT chunk_id FROM best)
 FROM candidate
 JOIN retrieval_chunk c ON c.id = candidate.chunk_id
 JOIN retrieval_document d ON d.id = c.document_id
 JOIN retrieval_embedding e ON e.generation = %(generation)s AND e.chunk_id = c.id
 ORDER BY c.id
-"""
+"""  # noqa: S608 - composed of the constants above
 
 
 def gather_statistics(terms: Sequence[str], scope: SearchScope, hidden: Hidden) -> Statistics | None:
@@ -141,7 +144,7 @@ def gather_statistics(terms: Sequence[str], scope: SearchScope, hidden: Hidden) 
 
 
 def nearest_chunks(vector: Vectors, statistics: Statistics, hidden: Hidden, *, limit: int) -> list[int]:
-    """Ids of the chunks most similar to the question: exact in a small scope, by the index with iterative scan in others."""
+    """Ids of the chunks most similar to the question: exact in a small scope, else by the index with iterative scan."""
     is_exact = statistics.chunk_count <= EXACT_UP_TO
     query = NEAREST.format(in_scope=IN_SCOPE, dimensions=len(vector), exactly="+ 0" if is_exact else "")
     values = _scope_values(statistics, hidden) | {"vector": vector_literal(vector), "limit": limit}
@@ -152,7 +155,7 @@ def nearest_chunks(vector: Vectors, statistics: Statistics, hidden: Hidden, *, l
         return _ids(query, values)
 
 
-def _ids(query: str, values: Mapping[str, object]) -> list[int]:
+def _ids(query: str, values: Values) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         return [row[0] for row in cursor.fetchall()]
@@ -176,14 +179,15 @@ def score_candidates(
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
-    *described, labels, embedding, text_score, by_text = row
+    chunk_id, document_id, title, section, page, text, url, labels, embedding, text_score, by_text = row
     vector = np.frombuffer(embedding, dtype=">f2", offset=HEADER_BYTES).astype(np.float64)
-    return Candidate(*described, tuple(labels), vector, float(text_score), by_text)
+    described = (chunk_id, document_id, title, section, page, text, url, tuple(labels))
+    return Candidate(*described, vector, float(text_score), by_text)
 
 
-def _scope_values(statistics: Statistics, hidden: Hidden) -> dict[str, object]:
+def _scope_values(statistics: Statistics, hidden: Hidden) -> Values:
     return _hidden_values(hidden) | {"generation": statistics.generation, "shelves": list(statistics.shelves)}
 
 
-def _hidden_values(hidden: Hidden) -> dict[str, object]:
+def _hidden_values(hidden: Hidden) -> Values:
     return {"hidden_documents": list(hidden.document_ids), "hidden_chunks": list(hidden.chunk_ids)}

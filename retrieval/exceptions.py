@@ -1,4 +1,4 @@
-"""What can go wrong between a file and a search result. A `DocumentRejected` says so in words for whoever sent the file."""
+"""What can go wrong between a file and a search result, in words for whoever sent the file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ __all__ = ["DocumentRejected", "EmbeddingFailed", "RejectionCode", "RetrievalErr
 
 
 SENTENCES = {
-    RejectionCode.UNREADABLE: _("The file is damaged or is not what its extension says. Open it, save it again and retry."),
+    RejectionCode.UNREADABLE: _(
+        "The file is damaged or is not what its extension says. Open it, save it again and retry."
+    ),
     RejectionCode.ENCRYPTED: _("The file is protected by a password. Remove the password and send it again."),
-    RejectionCode.EMPTY: _("The file has no text. If it is a scanned document, run it through text recognition (OCR) first."),
-    RejectionCode.TOO_LARGE: _("The file, or what it holds once unpacked, is larger than the limit. Split it into parts."),
+    RejectionCode.EMPTY: _(
+        "The file has no text. If it is a scanned document, run it through text recognition (OCR) first."
+    ),
+    RejectionCode.TOO_LARGE: _(
+        "The file, or what it holds once unpacked, is larger than the limit. Split it into parts."
+    ),
     RejectionCode.TOO_SLOW: _("Reading the file took longer than the limit. Split it into parts."),
     RejectionCode.UNSUPPORTED: _(
         "This type of file is not supported. Send PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV or JSON."

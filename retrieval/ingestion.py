@@ -99,7 +99,8 @@ def ingest(
 
     A file is stored whole or not at all; the same bytes are stored once; new bytes of the same path replace the old
     document, which is found until then. `labels` and `groups` left empty keep what a document has. `source` and
-    `name` stand for a single file's path and name where it is kept under another (an upload). Raises `EmbeddingFailed` when no vectors can be made.
+    `name` stand for a single file's path and name where it is kept under another (an upload). Raises `EmbeddingFailed`
+    when no vectors can be made.
     """
     place = Place(tenant, collection, tuple(labels), tuple(groups))
     files = list(_files(paths))
@@ -129,7 +130,8 @@ def ingest_text(
     if not blocks:
         raise DocumentRejected(RejectionCode.EMPTY)
     parsed = ParsedDocument(title, "text/plain", blocks)
-    origin = Origin(source or f"text:{title}", title, "text/plain", _digest_of(parsed), sum(len(b.text) for b in blocks))
+    size = sum(len(block.text.encode()) for block in blocks)
+    origin = Origin(source or f"text:{title}", title, "text/plain", _digest_of(parsed), size)
     place = Place(tenant, collection, tuple(labels), tuple(groups))
     return _ingest_document(parsed, origin, place, Progress(origin.source, 1, 1), _silent)
 

@@ -29,7 +29,9 @@ class Shelf(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "collection", "groups", "labels"], name="retrieval_one_shelf_each")
+            models.UniqueConstraint(
+                fields=["tenant", "collection", "groups", "labels"], name="retrieval_one_shelf_each"
+            )
         ]
         verbose_name = _("shelf")
         verbose_name_plural = _("shelves")
@@ -156,7 +158,12 @@ class IngestJob(models.Model):
     report = models.JSONField(_("report"), default=dict)
     error = models.TextField(_("error"), blank=True, default="")
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, verbose_name=_("requested by"), related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        verbose_name=_("requested by"),
+        related_name="+",
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     started_at = models.DateTimeField(_("started at"), null=True)

@@ -1,4 +1,4 @@
-"""One search: dense and text candidates, both scores exactly for all of them, fused, and a varied selection of the best."""
+"""One search: dense and text candidates, both scores exactly for all of them, fused, and a varied selection."""
 
 from __future__ import annotations
 

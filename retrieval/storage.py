@@ -1,4 +1,4 @@
-"""Writing a document: whole or not at all, under a lock of its own. The old version is found until the new one is in."""
+"""Writing a document: whole or not at all, under a lock of its own. The old version serves until then."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The document that now holds these bytes; `was` is "new", "replaced", "unchanged", or "duplicate" of another source."""
+    """The document that holds these bytes; `was` is "new", "replaced", "unchanged" or another source's "duplicate"."""
 
     document_id: uuid.UUID
     title: str
@@ -98,7 +98,7 @@ def _same_bytes_kept(place: Place, origin: Origin) -> Stored | None:
 
 
 def _lock(place: Place, origin: Origin) -> None:
-    """Wait for whoever writes the same source or the same bytes; in one order, so that two never wait for each other."""
+    """Wait for whoever writes the same source or bytes; in one order, so that two never wait for each other."""
     names = (f"{place.tenant}\0{place.collection}\0{identity}" for identity in (origin.source, origin.sha256))
     keys = sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names)
     with connection.cursor() as cursor:

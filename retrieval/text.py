@@ -48,11 +48,13 @@ class Sentence:
 
 ABBREVIATIONS = frozenset(
     "sr sra srs sras srta dr dra drs dras prof profa profs exmo exma ilmo ilma art arts inc cap av trav pça rod "
-    "n nº num tel cel pág pag págs pags pp fls vol obs cf i.e e.g vs aprox fig figs tab séc eng adv gov dep sen sto sta "
-    "ltda s.a a.c d.c jr al".split()
+    "n nº num tel cel pág pag págs pags pp fls vol obs cf i.e e.g vs aprox fig figs tab séc eng adv gov dep sen sto "
+    "sta ltda s.a a.c d.c jr al".split()
 )
 # Also words or units that may well end a sentence (`perto do mar.`, `às 18 h.`): they hold only before a number.
-BEFORE_NUMBERS = frozenset("jan fev mar abr mai jun jul ago set out nov dez h hs hr min seg km no nos máx mín p fl ed".split())
+BEFORE_NUMBERS = frozenset(
+    "jan fev mar abr mai jun jul ago set out nov dez h hs hr min seg km no nos máx mín p fl ed".split()
+)
 ENDING = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|$)|\n+")
 LAST_WORD = re.compile(r"([\w.]+)$")
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files import File
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -23,7 +23,7 @@ LONGEST_NAME = 200
 
 
 def accept_upload(
-    file: UploadedFile,
+    file: File[bytes],
     *,
     tenant: str,
     user_id: int | None,
@@ -119,7 +119,7 @@ def _plain_name(name: str) -> str:
     return PurePosixPath(PureWindowsPath(name).name).name[-LONGEST_NAME:]
 
 
-def _keep(file: UploadedFile, job_id: uuid.UUID, suffix: str) -> Path:
+def _keep(file: File[bytes], job_id: uuid.UUID, suffix: str) -> Path:
     """Written whole and synced, readable by us alone, named by us: the sender's name never reaches the file system."""
     folder = Path(settings.MEDIA_ROOT) / "uploads"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -107,7 +107,7 @@ def _nothing() -> tuple[Block, ...]:
 
 def unwrapped(lines: Sequence[str]) -> list[str]:
     """Paragraphs out of lines that a layout broke: a line goes on with the next unless it is blank, clearly shorter
-    than the longest (a row, a heading, a last line), or the next one is a list item. Hyphenated words are whole again."""
+    than the longest (a row, a heading, a last line), or the next is a list item. Hyphenated words are whole again."""
     width = max(map(len, lines), default=0)
     paragraphs = [""]
     for line in lines:

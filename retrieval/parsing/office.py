@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time
 
-from docx import Document as open_docx
+import docx
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 from openpyxl import load_workbook
@@ -38,7 +38,7 @@ def check_archive(data: bytes, limits: Limits) -> set[str]:
 
 def parse_docx(data: bytes) -> tuple[str, list[Block]]:
     """Title (may be empty) and blocks; headings by their style."""
-    document = open_docx(io.BytesIO(data))
+    document = docx.Document(io.BytesIO(data))
     blocks: list[Block] = []
     for item in document.iter_inner_content():
         if isinstance(item, Table):

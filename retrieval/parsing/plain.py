@@ -10,7 +10,16 @@ from collections.abc import Iterable, Iterator
 
 from charset_normalizer import from_bytes
 
-from retrieval.parsing.blocks import LIST_ITEM, Block, BlockKind, ParsedDocument, RejectionCode, Unparsable, table_blocks, unwrapped
+from retrieval.parsing.blocks import (
+    LIST_ITEM,
+    Block,
+    BlockKind,
+    ParsedDocument,
+    RejectionCode,
+    Unparsable,
+    table_blocks,
+    unwrapped,
+)
 
 LONGEST_HEADING = 100
 PORTUGUESE = set("áàâãäéèêëíìîïóòôõöúùûüçñÁÀÂÃÄÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑªº°§–—‘’“”…•·€£©®™«»´¨½¼¾²³±×÷\xa0\xad")
@@ -66,7 +75,7 @@ def parse_csv(data: bytes) -> Iterable[Block]:
 
 
 def parse_json(data: bytes, title: str) -> list[ParsedDocument]:
-    """SQuAD's shape gives a document a title, one passage a paragraph; any other JSON one document of `key: value` rows."""
+    """SQuAD's shape gives a document a title, a passage a paragraph; other JSON one document of `key: value` rows."""
     try:
         value = json.loads(decode(data))
     except (json.JSONDecodeError, RecursionError) as exc:

@@ -1,7 +1,7 @@
 """Parsing in a process that can be killed: a hostile file costs its time limit and its memory limit, nothing else.
 
-The process reads one request a line (`{"path", "name", "limits"}`) and answers one line. It dies by its own alarm when a file
-takes too long, which stops C code too, and with its parent, since its input ends.
+The process reads one request a line (`{"path", "name", "limits"}`) and answers one line. It dies by its own alarm when
+a file takes too long, which stops C code too, and with its parent, since its input ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 
 from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, RejectionCode, Unparsable
 
@@ -33,7 +32,7 @@ class Parser:
     def __enter__(self) -> Parser:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
@@ -42,8 +41,10 @@ class Parser:
     def parse(self, path: Path, *, name: str = "") -> list[ParsedDocument]:
         """The documents in the file; raises `Unparsable`. `name` stands for the file's own where it differs."""
         process = self._running()
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes, see `_running`
-        process.stdin.write(json.dumps({"path": str(path.resolve()), "name": name or path.name, "limits": asdict(self.limits)}) + "\n")
+        assert process.stdin is not None  # noqa: S101 - both are pipes, see `_running`
+        assert process.stdout is not None  # noqa: S101
+        request = {"path": str(path.resolve()), "name": name or path.name, "limits": asdict(self.limits)}
+        process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
         answer = process.stdout.readline()
         if not answer.endswith("\n"):
@@ -52,7 +53,7 @@ class Parser:
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "retrieval.parsing.sandbox"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -76,7 +77,7 @@ class Parser:
 
 def _read_answer(answer: dict[str, object]) -> list[ParsedDocument]:
     if "code" in answer:
-        raise Unparsable(RejectionCode(answer["code"]), str(answer["detail"]))
+        raise Unparsable(RejectionCode(str(answer["code"])), str(answer["detail"]))
     documents = answer["documents"]
     assert isinstance(documents, list)  # noqa: S101 - our own process wrote it
     return [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup
 from bs4.dammit import EncodingDetector
-from bs4.element import PreformattedString
+from bs4.element import NavigableString, PreformattedString, Tag
 from markdown_it import MarkdownIt
 
 from retrieval.parsing.blocks import Block, BlockKind, row_text, table_blocks
@@ -15,8 +15,8 @@ from retrieval.parsing.plain import decode
 
 NOT_CONTENT = "script style noscript template nav footer form button svg iframe object head aside dialog".split()
 BLOCKS = frozenset(
-    "address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2 h3 h4 h5 h6 header hr "
-    "html li main ol p pre section summary table ul".split()
+    "address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2 h3 h4 h5 h6 header "
+    "hr html li main ol p pre section summary table ul".split()
 )
 FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.DOTALL)
 FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)

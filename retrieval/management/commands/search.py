@@ -16,8 +16,8 @@ from retrieval.results import SearchScope, SearchSettings
 from retrieval.search import retrieve
 
 HELP = _(
-    """Shows what AION finds for a question, and why: the rank by meaning (dense) and by words (text), the fused score, and
-what the selection for variety (MMR) kept.
+    """Shows what AION finds for a question, and why: the rank by meaning (dense) and by words (text), the fused
+score, and what the selection for variety (MMR) kept.
 
 Examples:
   manage.py search "Posso cancelar no dia?"
@@ -38,7 +38,11 @@ class Command(BaseCommand):
         parser.add_argument("question", help=_("the question, in quotes"))
         parser.add_argument("--collection", action="append", default=[], dest="collections", help=_("default: main"))
         parser.add_argument(
-            "--group", action="append", default=None, dest="groups", help=_("search as a member of this group; repeatable")
+            "--group",
+            action="append",
+            default=None,
+            dest="groups",
+            help=_("search as a member of this group; repeatable"),
         )
         parser.add_argument("--top-k", type=int, default=8, help=_("how many passages to select (default: 8)"))
         parser.add_argument("--json", action="store_true", help=_("print everything as one JSON object"))
