@@ -10,9 +10,8 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from django.db import close_old_connections
-
 from chat.answers import Asker, Mode, SentenceReleased, StillWaiting
+from chat.connections import give_back_connection
 from chat.control import ChatPolicy
 from chat.drafting import STOP, Draft, draft
 from chat.evidence import Packed, Weighed, quote
@@ -70,7 +69,7 @@ def answer_locally(
         deadline_s=deadline_s,
         priority=priority,
     )
-    close_old_connections()  # the model may take seconds; the connection serves others meanwhile
+    give_back_connection()  # the model may take seconds; the connection serves others meanwhile
     started = time.monotonic()
     try:
         with closing((engine or get_engine()).generate(request, cancelled=cancelled)) as parts:  # type: ignore[type-var]  # a generator

@@ -15,10 +15,10 @@ from uuid import UUID
 import httpx2
 import openai
 from django.conf import settings
-from django.db import close_old_connections
 from openai.types.chat import ChatCompletionChunk
 
 from chat.answers import Asker
+from chat.connections import give_back_connection
 from chat.control import ChatPolicy
 from chat.exceptions import FallbackFailed, FallbackUnavailable
 from chat.prompts import PackedPassage, build_messages
@@ -62,7 +62,7 @@ def ask_provider(
     reservation = _reserve(messages, policy.fallback_model, asker, ttl_s=deadline_s + 60)
     spending.reservation_id = reservation.id
     call = _Call(policy.fallback_model)
-    close_old_connections()  # the provider may take its time; the connection serves others meanwhile
+    give_back_connection()  # the provider may take its time; the connection serves others meanwhile
     try:
         yield from call.stream(client, messages, mask, deadline_s, cancelled)
     finally:

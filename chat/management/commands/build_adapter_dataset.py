@@ -1,0 +1,207 @@
+"""`manage.py build_adapter_dataset`: what the shipped adapter is trained on, packed exactly as AION packs a prompt."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import uuid
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.core.management.base import BaseCommand, CommandError
+from numpy.typing import NDArray
+
+from chat.evidence import Packed, pack, sentence_vectors, term_weights, weigh_sentences
+from chat.prompts import DEFAULT_SYSTEM_PROMPT, PackedPassage, build_messages
+from retrieval.embeddings import get_embedder
+from retrieval.results import QueryTerm, RetrievedChunk
+from retrieval.text import tokens
+
+BUDGETS = (100, 160, 240, 360)  # tokens of context: several, so that none becomes a condition of answering well
+DISTRACTORS = (0, 1, 1, 2, 3)
+HELD_OUT = ("POSCOMP", "TCC", "MEC", "EXERCICIOS_DOMICILIARES", "MONOGRAFIA")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question, the passage (by index) that answers it, and the answers people gave."""
+
+    id: str
+    question: str
+    passage: int
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Passages with titles, and questions about them."""
+
+    titles: tuple[str, ...]
+    passages: tuple[str, ...]
+    examples: tuple[Example, ...]
+
+
+class Command(BaseCommand):
+    help = (
+        "Make train.jsonl and heldout.jsonl for `train_adapter`: each question with the evidence AION would pack - the "
+        "passage that answers it among similar ones, cut to its best sentences - and the answer with its citation. "
+        "Documents held out never appear in train.jsonl; of golden questions only the train split does."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("squad", type=Path, help="questions in SQuAD JSON")
+        parser.add_argument("--golden", type=Path, help="golden questions in JSON lines (demo/golden.jsonl)")
+        parser.add_argument("--hold-out", nargs="*", default=list(HELD_OUT), metavar="TITLE")
+        parser.add_argument("--out", type=Path, required=True, help="folder for the two files")
+        parser.add_argument("--limit", type=int, default=450, help="examples to train on")
+        parser.add_argument("--seed", type=int, default=17)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            train, heldout = read_squad(options["squad"], set(options["hold_out"]))
+            golden = read_golden(options["golden"]) if options["golden"] else None
+        except (OSError, ValueError, KeyError) as exc:
+            raise CommandError(f"the questions cannot be read: {exc}") from exc
+        rng = random.Random(options["seed"])  # noqa: S311
+        rows = [*packed_rows(train, rng), *(packed_rows(golden, rng) if golden else [])]
+        rng.shuffle(rows)
+        options["out"].mkdir(parents=True, exist_ok=True)
+        write_rows(options["out"] / "train.jsonl", rows[: options["limit"]])
+        count = write_rows(options["out"] / "heldout.jsonl", packed_rows(heldout, rng))
+        self.stdout.write(f"train {len(rows[: options['limit']])}, held out {count}: {options['out']}")
+
+
+def read_squad(path: Path, held_out: set[str]) -> tuple[Collection, Collection]:
+    """The documents to train on and those held out by title."""
+    data = json.loads(path.read_text())["data"]
+    return (
+        _squad_collection(entry for entry in data if entry["title"] not in held_out),
+        _squad_collection(entry for entry in data if entry["title"] in held_out),
+    )
+
+
+def _squad_collection(entries: Iterable[Any]) -> Collection:
+    titles: list[str] = []
+    passages: list[str] = []
+    examples: list[Example] = []
+    for entry in entries:
+        for paragraph in entry["paragraphs"]:
+            for qa in paragraph["qas"]:
+                answers = tuple(dict.fromkeys(answer["text"] for answer in qa["answers"]))
+                if answers:
+                    examples.append(Example(qa["id"], qa["question"], len(passages), answers))
+            titles.append(entry["title"])
+            passages.append(paragraph["context"])
+    return Collection(tuple(titles), tuple(passages), tuple(examples))
+
+
+def read_golden(path: Path) -> Collection:
+    """The answerable questions of the train split that stand on one passage and need no earlier turn."""
+    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    kept = [
+        row
+        for row in rows
+        if row["split"] == "train" and row["answerable"] and "also" not in row and not row.get("conversation")
+    ]
+    examples = [Example(row["id"], row["question"], at, tuple(row["answers"])) for at, row in enumerate(kept)]
+    titles = tuple(Path(row["document"]).stem.replace("-", " ").capitalize() for row in kept)
+    return Collection(titles, tuple(row["passage"] for row in kept), tuple(examples))
+
+
+def packed_rows(collection: Collection, rng: random.Random) -> Iterator[dict[str, Any]]:
+    """One row a question whose answer is among the evidence packed for it."""
+    embedder = get_embedder()
+    vectors = embedder.passages(list(collection.passages))
+    idf = _idf(collection.passages)
+    for example in collection.examples:
+        chunks = _retrieved(collection, example, vectors, rng.choice(DISTRACTORS))
+        terms = [QueryTerm(term, idf.get(term, 0.0)) for term in dict.fromkeys(tokens(example.question))]
+        weights = term_weights(terms, len(collection.passages))
+        sentences = [sentence_vectors(embedder.id, chunk.text) for chunk in chunks]
+        weighed = weigh_sentences(embedder.query(example.question), sentences, weights)
+        row = _row(example, pack(chunks, weighed, rng.choice(BUDGETS)))
+        if row:
+            yield row
+
+
+def _row(example: Example, packed: Packed) -> dict[str, Any] | None:
+    numbered = zip(packed.passages, packed.chunks, strict=True)
+    gold = next((passage for passage, chunk in numbered if chunk.chunk_id == example.passage), None)
+    if gold is None:
+        return None
+    found = [answer for answer in example.answers if answer in gold.text] or _worded(example, gold)
+    if not found:
+        return None
+    messages = build_messages(example.question, packed.passages, system_prompt=DEFAULT_SYSTEM_PROMPT)
+    reply = f"{_sentence(max(found, key=len))} [{gold.number}]."
+    return {
+        "id": example.id,
+        "prompt": [asdict(message) for message in messages],
+        "completion": [{"role": "assistant", "content": reply}],
+        "answers": list(example.answers),
+    }
+
+
+def _worded(example: Example, gold: PackedPassage) -> list[str]:
+    """Answers in people's own words count where nearly all their words are in the evidence."""
+    offered = set(tokens(gold.text))
+    return [
+        answer for answer in example.answers if (said := set(tokens(answer))) and len(said & offered) >= 0.8 * len(said)
+    ]
+
+
+def _sentence(answer: str) -> str:
+    text = answer.strip().rstrip(".;,:").strip()
+    return text[:1].upper() + text[1:]
+
+
+def _retrieved(
+    collection: Collection, example: Example, vectors: NDArray[np.float32], distractors: int
+) -> list[RetrievedChunk]:
+    """The gold passage and the most similar others, in order of similarity: it is not always first."""
+    similarities = vectors @ get_embedder().query(example.question)
+    others = [int(at) for at in np.argsort(-similarities) if at != example.passage][:distractors]
+    order = sorted([example.passage, *others], key=lambda at: -similarities[at])
+    return [
+        RetrievedChunk(
+            chunk_id=at,
+            document_id=uuid.UUID(int=at),
+            title=collection.titles[at],
+            section="",
+            page=None,
+            text=collection.passages[at],
+            url="",
+            labels=(),
+            rank=rank,
+            score=float(similarities[at]),
+            similarity=float(similarities[at]),
+            text_score=0.0,
+            dense_rank=rank,
+            text_rank=None,
+        )
+        for rank, at in enumerate(order, start=1)
+    ]
+
+
+def _idf(passages: Sequence[str]) -> dict[str, float]:
+    """BM25's idf of each stem over the passages."""
+    holding = Counter(stem for passage in passages for stem in set(tokens(passage)))
+    return {stem: math.log1p((len(passages) - n + 0.5) / (n + 0.5)) for stem, n in holding.items()}
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    """Written aside and renamed; returns how many."""
+    aside = path.with_suffix(".partial")
+    count = 0
+    with aside.open("w") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    aside.replace(path)
+    return count
