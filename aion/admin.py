@@ -8,8 +8,9 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
@@ -18,14 +19,24 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from aion.permissions import PermissionsField
 from telemetry.screens import ReadOnlyAdmin
 
 for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(model)
 
 
+class NamesPermissions(ModelAdmin):
+    """Offers permissions in the panel's language."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.related_model is Permission:
+            kwargs["form_class"] = PermissionsField
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, NamesPermissions):
     """People who sign in."""
 
     form = UserChangeForm
@@ -50,7 +61,7 @@ def _not_above(request: HttpRequest, person: Any) -> bool:
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, NamesPermissions):
     """Roles, and who may find which documents."""
 
 
@@ -73,12 +84,34 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
 
     form = PeriodicTaskForm
     date_hierarchy = None
+    list_display = ("name", "enabled", "when", "last_run_at", "description")
     list_filter = ("enabled", "one_off")
+    fieldsets = (
+        (None, {"fields": ("name", "regtask", "task", "enabled", "description")}),
+        (_("When"), {"fields": ("interval", "crontab", "clocked", "start_time", "last_run_at", "one_off")}),
+        (_("Arguments"), {"fields": ("args", "kwargs")}),
+    )
+
+    @display(description=_("when"))
+    def when(self, task: PeriodicTask) -> str:
+        return schedule_in_words(task)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """The library lets anybody who may look press run and disable; here only who may change."""
         actions: dict[str, Any] = super().get_actions(request)
         return actions if self.has_change_permission(request) else {}
+
+
+def schedule_in_words(task: PeriodicTask) -> str:
+    """The usual schedules as people say them; any other as the library does."""
+    times = task.crontab
+    if times is None or (times.day_of_week, times.day_of_month, times.month_of_year) != ("*", "*", "*"):
+        return str(task.schedule)
+    if times.minute == times.hour == "*":
+        return gettext("every minute")
+    if times.minute.isdigit() and times.hour.isdigit():
+        return gettext("every day at %(time)s") % {"time": f"{int(times.hour):02d}:{int(times.minute):02d}"}
+    return str(task.schedule)
 
 
 @admin.register(IntervalSchedule)
@@ -114,7 +147,9 @@ class LogEntryAdmin(ReadOnlyAdmin):
 
     @display(description=_("object"))
     def what(self, entry: LogEntry) -> str:
-        return f"{entry.content_type.name.capitalize()}: {entry.object_repr}" if entry.content_type else entry.object_repr
+        return (
+            f"{entry.content_type.name.capitalize()}: {entry.object_repr}" if entry.content_type else entry.object_repr
+        )
 
     @display(description=_("what was done"))
     def message(self, entry: LogEntry) -> str:

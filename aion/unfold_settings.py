@@ -32,6 +32,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("admin_aion/favicon.svg")},
+    ],
     "COLORS": {"primary": PRIMARY},
     "STYLES": [lambda request: static("admin_aion/panel.css")],
     "SCRIPTS": [lambda request: static("admin_aion/panel.js")],

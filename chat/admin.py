@@ -96,7 +96,7 @@ class ApiKeyAdmin(ModelAdmin):
     fields = (
         "name",
         "recognised_by",
-        "status",
+        "status_name",
         "user",
         "scope_names",
         "created_at",
@@ -189,6 +189,7 @@ class ApiKeyAdmin(ModelAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         context["may_revoke"] = self.may_revoke(request)
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
         return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description=_("starts with"))
@@ -203,6 +204,10 @@ class ApiKeyAdmin(ModelAdmin):
             return "expired", _("expired")
         return "active", _("active")
 
+    @display(description=_("state"))
+    def status_name(self, key: ApiKey) -> Any:
+        return self.status(key)[1]
+
     @display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:
         names = dict(ApiKey.Scope.choices)
@@ -215,12 +220,15 @@ class CalibrationAdmin(ReadOnlyAdmin):
 
     list_display = ("created_at", "active", "fitted_on", "embedder", "chunk_count", "auroc", "ece")
     change_form_template = "admin/chat/calibration.html"
+    fields = ("created_at", "active", "fitted_on", "embedder", "generation", "chunk_count", "search_settings", "weights")
     list_before_template = "admin/chat/calibration_help.html"
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context["curve"] = reliability_curve(context["original"].report)
+        report = context["original"].report
+        context["curve"] = reliability_curve(report)
+        context["figures"] = [(name, value) for name, value in report.items() if isinstance(value, int | float | str)]
         return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description="AUROC")

@@ -61,7 +61,8 @@ def label(name: str) -> str:
 def shown(name: str, value: Any) -> str:
     """A setting's value as people read it; None is what it inherits."""
     if value is None:
-        return gettext("default (%(value)s)") % {"value": shown(name, getattr(control.defaults(), name) or "")}
+        inherited = getattr(control.defaults(), name)
+        return "—" if inherited is None else gettext("default (%(value)s)") % {"value": shown(name, inherited)}
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if hasattr(value, "tzinfo"):

@@ -86,13 +86,16 @@ class SettingsAdmin(ReadOnlyAdmin):
     list_display = ("number", "at", "by", "what_changed", "reason", "in_force")
     list_display_links = ("number",)
     list_select_related = ("by",)
-    form = SettingsForm
     add_fieldsets = SETTINGS_FIELDSETS
     list_before_template = "admin/chat/settings_in_force.html"
     change_form_template = "admin/chat/settings_form.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("chat.add_chatsettingsrevision")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """A revision that exists is shown, so only a new one needs the form."""
+        return super().get_form(request, obj, change, form=SettingsForm if obj is None else ModelForm, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What is in force, to be edited."""
@@ -191,9 +194,9 @@ class SettingsAdmin(ReadOnlyAdmin):
         rows = differences(values_of(before_of(revision)), values_of(revision))
         return "; ".join(f"{name}: {before} → {after}" for name, before, after in rows) or "—"
 
-    @display(description=_("in force"), boolean=True)
-    def in_force(self, revision: ChatSettingsRevision) -> bool:
-        return revision.pk == control.current().revision
+    @display(description=_("in force"), label="success")
+    def in_force(self, revision: ChatSettingsRevision) -> Any:
+        return _("in force") if revision.pk == control.current().revision else None
 
 
 def before_of(revision: ChatSettingsRevision) -> ChatSettingsRevision | None:

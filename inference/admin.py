@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -52,7 +54,7 @@ class AdapterAdmin(ReadOnlyAdmin):
     fields = (
         "name",
         "served",
-        "state_label",
+        "state",
         "digest",
         "base_model",
         "base_sha256",
@@ -63,11 +65,12 @@ class AdapterAdmin(ReadOnlyAdmin):
         "created_by",
         "created_at",
     )
-    readonly_fields = ("served", "state_label", "size")
+    readonly_fields = ("served", "size")
 
-    @display(description=_("served now"), boolean=True)
-    def served(self, adapter: Adapter) -> bool:
-        return any(report.is_alive for report in ProcessReport.objects.filter(adapter_digest=adapter.digest))
+    @display(description=_("served now"), label="success")
+    def served(self, adapter: Adapter) -> Any:
+        reports = ProcessReport.objects.filter(adapter_digest=adapter.digest)
+        return _("serving") if any(report.is_alive for report in reports) else None
 
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
     def state_label(self, adapter: Adapter) -> tuple[str, str]:
@@ -103,7 +106,17 @@ class DesiredStateAdmin(ReadOnlyAdmin):
 class ProcessReportAdmin(ReadOnlyAdmin):
     """What each process really serves."""
 
-    list_display = ("process", "alive", "state", "base_model", "adapter", "merged", "device", "queue_length", "heartbeat_at")
+    list_display = (
+        "process",
+        "alive",
+        "state",
+        "base_model",
+        "adapter",
+        "merged",
+        "device",
+        "queue_length",
+        "heartbeat_at",
+    )
 
     @display(description=_("alive"), boolean=True)
     def alive(self, report: ProcessReport) -> bool:

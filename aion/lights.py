@@ -1,0 +1,228 @@
+"""The state of the installation at a glance: one light a part, each with a sentence and a way to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import localize, number_format
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from redis import Redis
+from redis.exceptions import RedisError
+
+from chat import control
+from chat.models import Calibration
+from inference.engine import EngineState, EngineStatus
+from inference.serving import engine_status
+from retrieval.models import Chunk, EmbeddingGeneration
+from telemetry import budgets
+from telemetry.models import DatasetExport
+
+NEARLY_SPENT = Decimal("0.8")
+QUEUE_IS_LONG = 4
+EXPORT_IS_OLD_DAYS = 2
+CORPUS_MOVED = 0.5  # share by which the chunks may grow or shrink before a calibration is doubted
+
+
+class Level(StrEnum):
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """One part's state; `link` leads to where it is mended or read about."""
+
+    title: str
+    level: Level
+    sentence: str
+    link: str
+    link_text: str
+
+    @property
+    def level_text(self) -> str:
+        """The colour in words, for those who do not see it."""
+        return {Level.GREEN: _("in order"), Level.AMBER: _("attention"), Level.RED: _("problem")}[self.level]
+
+
+def lights() -> list[Light]:
+    """Every part's light, in the order a question meets them."""
+    return [look() for look in LOOKS]
+
+
+def model_light() -> Light:
+    status = engine_status()
+    title, link, text = _("Model"), reverse("admin:inference_processreport_changelist"), _("Serving processes")
+    if status.state is EngineState.READY:
+        sentence = _("%(model)s is ready on %(device)s.") % {"model": status.base_model, "device": status.device}
+        return Light(title, Level.GREEN, sentence, link, text)
+    if status.state in {EngineState.LOADING, EngineState.SWAPPING}:
+        return Light(title, Level.AMBER, _("The model is being loaded."), link, text)
+    return Light(title, Level.RED, status.error or _("No model is loaded."), link, text)
+
+
+def adapter_light() -> Light:
+    status = engine_status()
+    title, link, text = _("Adapter"), reverse("admin:inference_adapter_changelist"), _("Adapters")
+    if status.error:
+        return Light(title, Level.AMBER, status.error, link, text)
+    return Light(title, Level.GREEN, _("Serving %(what)s.") % {"what": served_in_words(status)}, link, text)
+
+
+def queue_light() -> Light:
+    length = engine_status().queue_length
+    title, link, text = _("Queue"), reverse("admin:inference_processreport_changelist"), _("Serving processes")
+    if length == 0:
+        return Light(title, Level.GREEN, _("Nobody is waiting."), link, text)
+    sentence = ngettext("%(count)d question is waiting.", "%(count)d questions are waiting.", length) % {
+        "count": length
+    }
+    return Light(title, Level.AMBER if length >= QUEUE_IS_LONG else Level.GREEN, sentence, link, text)
+
+
+def documents_light() -> Light:
+    title, link, text = _("Documents"), reverse("admin:retrieval_document_changelist"), _("Documents")
+    chunks = Chunk.objects.filter(document__tenant=settings.PRIMARY_TENANT_ID, document__collection="main").count()
+    if not chunks:
+        link, text = reverse("admin:retrieval_ingestjob_add"), _("Send documents")
+        return Light(title, Level.RED, _("There is no document yet, so nothing can be answered."), link, text)
+    sentence = ngettext("%(count)d passage can be found.", "%(count)d passages can be found.", chunks)
+    return Light(title, Level.GREEN, sentence % {"count": chunks}, link, text)
+
+
+def calibration_light() -> Light:
+    title, link, text = _("Calibration"), reverse("admin:chat_calibration_changelist"), _("Calibrations")
+    if control.current().scorer == "cosine":
+        return Light(
+            title, Level.AMBER, _("The older cosine formula is in use; it hardly tells questions apart."), link, text
+        )
+    fitted = Calibration.objects.filter(tenant=settings.PRIMARY_TENANT_ID, active=True).first()
+    if fitted is None:
+        return Light(
+            title, Level.AMBER, _("The shipped calibration is in use; none was fitted to these documents."), link, text
+        )
+    generation = EmbeddingGeneration.objects.filter(state="active").first()
+    if generation is not None and generation.pk != fitted.generation:
+        return Light(title, Level.RED, _("The embedder has changed since it was fitted. Calibrate again."), link, text)
+    sentence = _("Fitted %(when)s ago on %(data)s.") % {"when": timesince(fitted.created_at), "data": fitted.fitted_on}
+    return Light(title, Level.GREEN, sentence, link, text)
+
+
+def fallback_light() -> Light:
+    policy = control.current()
+    title, link, text = _("Paid API"), reverse("admin:chat_chatsettingsrevision_changelist"), _("Answer settings")
+    if policy.fallback_forced():
+        until = localize(timezone.localtime(policy.forced_fallback_until))
+        return Light(title, Level.AMBER, _("Forced for every question until %(until)s.") % {"until": until}, link, text)
+    if not policy.fallback_allowed:
+        return Light(title, Level.GREEN, _("Off: what AION cannot answer is said to be not found."), link, text)
+    if not settings.OPENAI_API_KEY:
+        return Light(title, Level.RED, _("Allowed, but OPENAI_API_KEY is not set."), link, text)
+    return Light(
+        title, Level.GREEN, _("Allowed, within the budget: %(model)s.") % {"model": policy.fallback_model}, link, text
+    )
+
+
+def budget_light() -> Light:
+    title, link, text = _("Budget"), reverse("admin:telemetry_budgetlimit_changelist"), _("Limits")
+    words, level = [], Level.GREEN
+    for period in budgets.status(settings.PRIMARY_TENANT_ID).periods:
+        taken = period.spent_usd + period.reserved_usd
+        values = {"taken": number_format(taken, 2), "limit": number_format(period.limit_usd, 2)}
+        words.append(
+            (
+                _("US$ %(taken)s of %(limit)s today")
+                if period.period == "day"
+                else _("US$ %(taken)s of %(limit)s this month")
+            )
+            % values
+        )
+        if taken >= period.limit_usd > 0:
+            level = Level.RED
+        elif taken > period.limit_usd * NEARLY_SPENT and level is Level.GREEN:
+            level = Level.AMBER
+    return Light(title, level, "; ".join(words) + "." if words else _("No limit is set yet."), link, text)
+
+
+def export_light() -> Light:
+    title, link, text = _("Last export"), reverse("admin:telemetry_datasetexport_changelist"), _("Dataset exports")
+    last = (
+        DatasetExport.objects.filter(tenant=settings.PRIMARY_TENANT_ID).exclude(state__in=("queued", "running")).first()
+    )
+    if last is None:
+        return Light(title, Level.AMBER, _("There was none yet; the nightly one runs by itself."), link, text)
+    if last.state == DatasetExport.State.FAILED:
+        return Light(title, Level.RED, _("It failed: %(why)s") % {"why": last.error}, link, text)
+    age = timezone.now() - last.created_at
+    sentence = _("%(rows)s rows, %(when)s ago.") % {"rows": last.rows, "when": timesince(last.created_at)}
+    return Light(title, Level.AMBER if age.days >= EXPORT_IS_OLD_DAYS else Level.GREEN, sentence, link, text)
+
+
+def database_light() -> Light:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('server_version'), extversion FROM pg_extension WHERE extname = 'vector'"
+        )
+        row = cursor.fetchone()
+    title, link, text = _("Database"), reverse("admin:telemetry_event_changelist"), _("Events")
+    if row is None:
+        return Light(title, Level.RED, _("pgvector is not installed in the database."), link, text)
+    server, vector = row
+    sentence = _("PostgreSQL %(server)s with pgvector %(vector)s answers.") % {
+        "server": server.split()[0],
+        "vector": vector,
+    }
+    return Light(title, Level.GREEN, sentence, link, text)
+
+
+def broker_light() -> Light:
+    title, link, text = _("Broker"), reverse("admin:django_celery_beat_periodictask_changelist"), _("Scheduled tasks")
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as redis:
+            waiting = int(redis.llen("celery"))
+    except RedisError:
+        return Light(title, Level.RED, _("Redis does not answer, so background work stands still."), link, text)
+    if not waiting:
+        return Light(title, Level.GREEN, _("Redis answers; no background work is waiting."), link, text)
+    sentence = ngettext("%(count)d background task is waiting.", "%(count)d background tasks are waiting.", waiting)
+    return Light(title, Level.AMBER, sentence % {"count": waiting}, link, text)
+
+
+def access_light() -> Light:
+    title, link, text = _("Access"), reverse("admin:chat_apikey_changelist"), _("API keys")
+    if settings.AION_OPEN_CHAT:
+        return Light(title, Level.AMBER, _("The chat answers without sign-in (AION_OPEN_CHAT is on)."), link, text)
+    return Light(title, Level.GREEN, _("Only people who sign in and programs with a key may ask."), link, text)
+
+
+def served_in_words(status: EngineStatus) -> str:
+    """Which adapter an engine serves, as people say it."""
+    if status.merged:
+        return _("the model with %(name)s merged into it") % {"name": status.adapter or _("an adapter")}
+    if not status.adapter_digest:
+        return _("the base model alone")
+    return f"{status.adapter} ({status.adapter_digest[:12]})"
+
+
+LOOKS: tuple[Callable[[], Light], ...] = (
+    model_light,
+    adapter_light,
+    queue_light,
+    documents_light,
+    calibration_light,
+    fallback_light,
+    budget_light,
+    export_light,
+    database_light,
+    broker_light,
+    access_light,
+)
