@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -19,7 +20,6 @@ from django.views import defaults
 from rest_framework import exceptions as drf
 from rest_framework import status
 from rest_framework.response import Response
-from retrieval.exceptions import RetrievalError
 
 from chat.exceptions import FallbackFailed, InvalidQuestion, PermissionRefused
 from inference.exceptions import (
@@ -29,6 +29,7 @@ from inference.exceptions import (
     GenerationCancelled,
     GenerationFailed,
 )
+from retrieval.exceptions import RetrievalError
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ def _of_requests(exc: BaseException) -> Problem | None:
         case drf.UnsupportedMediaType():
             return Problem(415, "unsupported_media_type", _("Send JSON, with Content-Type: application/json."))
         case drf.Throttled():
-            wait_s = max(1, math.ceil(exc.wait or 1))
+            wait_s = max(1, math.ceil(getattr(exc, "wait", None) or 1))
             message = _("Too many requests. Try again in %(seconds)d s.") % {"seconds": wait_s}
             return Problem(429, "throttled", message, {"retryAfter": wait_s}, {"Retry-After": str(wait_s)})
         case drf.NotAcceptable():
@@ -175,8 +176,6 @@ def _refusal(exc: drf.PermissionDenied) -> str:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler400`: also a host that is not ours, and a form that is too large."""
     if isinstance(exception, RequestDataTooBig):
-        from django.conf import settings
-
         return _json(_too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
     if not is_api_path(request.path):
         return defaults.bad_request(request, exception)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -56,6 +57,13 @@ def asker_of(request: Request) -> Asker:
         may_set_tau=user.has_perm(SET_TAU) and _scope_allows(request, ApiKey.Scope.SET_TAU),
         may_force=user.has_perm(FORCE_FALLBACK) and _scope_allows(request, ApiKey.Scope.FORCE_FALLBACK),
     )
+
+
+def person_of(request: Request) -> int:
+    """The id of the person whose session this is, where `IsSignedIn` has let them in."""
+    if request.user.pk is None:
+        raise NotAuthenticated
+    return request.user.pk
 
 
 def _scope_allows(request: Request, scope: str) -> bool:

@@ -14,7 +14,7 @@ from chat.authentication import Credential
 
 logger = logging.getLogger(__name__)
 
-RATES: Final = {"chat": "60/min", "feedback": "120/min", "history": "240/min"}
+RATES: Final[dict[str, str | None]] = {"chat": "60/min", "feedback": "120/min", "history": "240/min"}
 
 
 class CallerThrottle(SimpleRateThrottle):

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from chat import conversations, sse
 from chat.answering import Question, answer, answer_stream
 from chat.feedback import feedback_on_answer
-from chat.permissions import IsSignedIn, MayChat, MayGiveFeedback, asker_of
+from chat.permissions import IsSignedIn, MayChat, MayGiveFeedback, asker_of, person_of
 from chat.serializers import (
     ChatRequest,
     ChatResponse,
@@ -52,7 +52,7 @@ class ChatView(APIView):
         responses={
             200: ChatResponse,
             (200, "text/event-stream"): OpenApiResponse(description="With `stream`: sources, delta, replace, done."),
-            **{code: ErrorResponse for code in (400, 401, 403, 413, 429, 502, 503, 504)},
+            **dict.fromkeys((400, 401, 403, 413, 429, 502, 503, 504), ErrorResponse),
         },
     )
     def post(self, request: Request) -> HttpResponseBase:
@@ -81,7 +81,7 @@ class FeedbackView(APIView):
     @extend_schema(
         operation_id="feedback",
         request=FeedbackRequest,
-        responses={201: None, **{code: ErrorResponse for code in (400, 401, 403, 404, 413, 429)}},
+        responses={201: None, **dict.fromkeys((400, 401, 403, 404, 413, 429), ErrorResponse)},
     )
     def post(self, request: Request) -> Response:
         given = FeedbackRequest(data=request.data)
@@ -106,7 +106,7 @@ class ConversationsView(APIView):
 
     @extend_schema(operation_id="conversations", responses={200: OpenApiResponse(description="id, title, dates")})
     def get(self, request: Request) -> Response:
-        return Response({"conversations": conversations.conversations_of(request.user.pk)})
+        return Response({"conversations": conversations.conversations_of(person_of(request))})
 
 
 class ConversationView(APIView):
@@ -117,7 +117,7 @@ class ConversationView(APIView):
 
     @extend_schema(operation_id="conversation", responses={200: OpenApiResponse(description="with its messages")})
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        return Response(conversations.read_conversation(conversation_id, user_id=request.user.pk))
+        return Response(conversations.read_conversation(conversation_id, user_id=person_of(request)))
 
     @extend_schema(
         operation_id="rename_conversation",
@@ -128,9 +128,9 @@ class ConversationView(APIView):
         given = ConversationRename(data=request.data)
         given.is_valid(raise_exception=True)
         title = given.validated_data["title"]
-        return Response(conversations.rename_conversation(conversation_id, user_id=request.user.pk, title=title))
+        return Response(conversations.rename_conversation(conversation_id, user_id=person_of(request), title=title))
 
     @extend_schema(operation_id="delete_conversation", responses={204: None, 404: ErrorResponse})
     def delete(self, request: Request, conversation_id: UUID) -> Response:
-        conversations.delete_conversation(conversation_id, user_id=request.user.pk)
+        conversations.delete_conversation(conversation_id, user_id=person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -50,7 +50,9 @@ class GenerateRequest(TolerantSerializer):
 
     prompt = serializers.CharField(max_length=MAX_PROMPT_CHARACTERS, trim_whitespace=False)
     system = serializers.CharField(required=False, allow_blank=True, max_length=MAX_PROMPT_CHARACTERS)
-    context = serializers.CharField(required=False, allow_blank=True, max_length=MAX_PROMPT_CHARACTERS)
+    context = serializers.CharField(  # type: ignore[assignment]  # a field here, taken out of the class by DRF
+        required=False, allow_blank=True, max_length=MAX_PROMPT_CHARACTERS
+    )
     temperature = serializers.FloatField(required=False, min_value=0, max_value=2, validators=[finite])
     top_p = serializers.FloatField(required=False, min_value=0.01, max_value=1, validators=[finite])
     max_new_tokens = serializers.IntegerField(required=False, min_value=1, max_value=MAX_NEW_TOKENS)

@@ -101,7 +101,9 @@ def _told(change: Callable[[], object], warnings: list[str] | None = None) -> Re
     except AdapterRejected as exc:
         return Response({"ok": False, "error": str(exc), "code": exc.code} | extra)
     except EngineBusy:
-        return Response({"ok": False, "error": _("The model is busy. Please try again."), "code": "engine_busy"} | extra)
+        return Response(
+            {"ok": False, "error": _("The model is busy. Please try again."), "code": "engine_busy"} | extra
+        )
     except InferenceError:
         sentence = _("The model cannot change its adapter right now.")
         return Response({"ok": False, "error": sentence, "code": "engine_unavailable"} | extra)

@@ -141,7 +141,7 @@ def _prepare() -> None:
     chief = User.objects.create_superuser("chefe", password=PASSWORD, first_name="Rui")
     User.objects.create_user("ana", password=PASSWORD, first_name="Ana")
     _key, text = issue_key(name="antigo", user_id=chief.pk, scopes=ApiKey.Scope.values, tenant="default")
-    print(json.dumps({"key": text}))
+    sys.stdout.write(json.dumps({"key": text}))
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def test_nulls_are_the_same_as_absent_fields(signed_in: APIClient, path: Scripte
 
 def test_unknown_fields_are_ignored_and_named(signed_in: APIClient, path: ScriptedPath) -> None:
     warnings = ask(signed_in, tenantId="outro", lang="pt").json()["warnings"]
-    assert [name for name in ("lang", "tenantId") if any(name in warning for warning in warnings)] == ["lang", "tenantId"]
+    assert [warning.rsplit(" ", 1)[-1] for warning in warnings] == ["lang", "tenantId"]
 
 
 def test_a_conversation_is_gone_on_with(signed_in: APIClient, path: ScriptedPath) -> None:
@@ -110,7 +110,8 @@ def test_a_conversation_is_gone_on_with(signed_in: APIClient, path: ScriptedPath
 
 
 def test_a_stream_sends_sources_then_text_then_the_whole_body(signed_in: APIClient, path: ScriptedPath) -> None:
-    path.parts = [SourcesFound((), 0.9, 0.62), StillWaiting("queued"), SentenceReleased("Custa"), SentenceReleased(" € 89.")]
+    sentences = [SentenceReleased("Custa"), SentenceReleased(" € 89.")]
+    path.parts = [SourcesFound((), 0.9, 0.62), StillWaiting("queued"), *sentences]
     response = ask(signed_in, stream=True)
     assert response["Content-Type"].startswith("text/event-stream")
     assert response["X-Accel-Buffering"] == "no"

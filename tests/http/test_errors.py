@@ -57,7 +57,9 @@ def test_a_full_queue_says_when_to_come_back(signed_in: APIClient, path: Scripte
     assert response["Retry-After"] == "5"
 
 
-@pytest.mark.parametrize(("language", "start"), [("", "Escreva"), ("pt-BR", "Escreva"), ("en", "Write"), ("*", "Escreva")])
+@pytest.mark.parametrize(
+    ("language", "start"), [("", "Escreva"), ("pt-BR", "Escreva"), ("en", "Write"), ("*", "Escreva")]
+)
 def test_the_sentence_follows_the_language_of_the_request(signed_in: APIClient, language: str, start: str) -> None:
     response = signed_in.post(CHAT, {"message": " "}, format="json", HTTP_ACCEPT_LANGUAGE=language)
     assert response.json()["error"]["details"]["message"][0].startswith(start)

@@ -39,13 +39,9 @@ def test_a_merged_adapter_is_no_longer_loaded(client: Client, monkeypatch: pytes
 def test_everything_there_is_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     serving(monkeypatch)
     response = client.get("/ready")
+    everything = ("database", "broker", "model", "migrations")
+    assert response.json() == {"ready": True} | {name: {"ok": True} for name in everything}
     assert response.status_code == 200
-    assert {name: check["ok"] for name, check in response.json().items() if name != "ready"} == {
-        "database": True,
-        "broker": True,
-        "model": True,
-        "migrations": True,
-    }
 
 
 @pytest.mark.django_db
