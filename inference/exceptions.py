@@ -35,6 +35,16 @@ class GenerationFailed(InferenceError):
     """The model failed on this request; the engine may still serve others."""
 
 
+class PromptTooLong(GenerationFailed):
+    """Prompt and answer do not fit into the model's window."""
+
+    def __init__(self, prompt_tokens: int, answer_tokens: int, window: int) -> None:
+        super().__init__(
+            f"{prompt_tokens} tokens of prompt and {answer_tokens} of answer exceed the window of {window}"
+        )
+        self.prompt_tokens, self.answer_tokens, self.window = prompt_tokens, answer_tokens, window
+
+
 class AdapterRejected(InferenceError):
     """An adapter cannot be registered or served. `code` is stable; the message says why."""
 

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
+from inference.backends.serving import ServingEngine
 from inference.engine import Engine, EngineState, EngineStatus
+from inference.exceptions import AdapterRejected, InferenceError
+from inference.reconciler import Reconciler
+from inference.wire import serve
+
+logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _engine: Engine | None = None
+_reconciler: Reconciler | None = None
+
+
+def start() -> None:
+    """Make this the serving process: load the model and follow the desired state, both in the background."""
+    global _engine, _reconciler
+    with _lock:
+        if _reconciler is not None:
+            return
+        _engine = _configured_engine()
+        _reconciler = Reconciler(_engine)
+    threading.Thread(target=_load_and_follow, args=(_engine, _reconciler), name="reconciler", daemon=True).start()
 
 
 def get_engine() -> Engine:
-    """The engine of this process, made and loaded on first use."""
+    """The engine of this process. Raises `EngineUnavailable` where it has to be loaded first and cannot be."""
     global _engine
     with _lock:
         if _engine is None:
-            engine: Engine = import_string(settings.AION_ENGINE)()
-            engine.load()
-            _engine = engine
+            _engine = _engine_of_a_command()
         return _engine
 
 
@@ -28,3 +47,59 @@ def engine_status() -> EngineStatus:
     """What serves in this process; never loads and never waits."""
     engine = _engine
     return engine.status() if engine else EngineStatus(state=EngineState.UNLOADED, base_model=settings.AION_BASE_MODEL)
+
+
+def local_reconciler() -> Reconciler | None:
+    """The reconciler of this process, if it serves and its model is loaded."""
+    ready = engine_status().state in (EngineState.READY, EngineState.SWAPPING)
+    return _reconciler if ready else None
+
+
+def serve_wire(body: str, cancelled: Callable[[], bool]) -> Iterator[str]:
+    """The JSON lines that answer `POST /internal/generate`; see `inference.wire`."""
+    return serve(get_engine(), body, cancelled)
+
+
+def _load_and_follow(engine: Engine, reconciler: Reconciler) -> None:
+    try:
+        engine.load()
+    except InferenceError as exc:
+        logger.error("the model could not be loaded: %s", exc)
+    reconciler.run()
+
+
+def _engine_of_a_command() -> Engine:
+    """The web process's model if it answers, else one of our own with the desired adapter."""
+    if _uses_own_weights() and (serving := ServingEngine.reach()):
+        return serving
+    engine = _configured_engine()
+    engine.load()
+    _serve_desired(engine)
+    return engine
+
+
+def _serve_desired(engine: Engine) -> None:
+    from inference.adapters import desired_state, served_adapter
+
+    try:
+        if desired := desired_state():
+            engine.serve_adapter(served_adapter(desired))
+    except (DatabaseError, AdapterRejected) as exc:
+        logger.warning("the base model serves without its adapter: %s", exc)
+
+
+def _configured_engine() -> Engine:
+    from inference.backends.openai_compatible import OpenAICompatibleEngine, is_aion_itself
+
+    url = str(settings.AION_LOCAL_LLM_URL)
+    if url and is_aion_itself(url):
+        logger.warning("AION_LOCAL_LLM_URL %s is AION itself; it is ignored and the own model serves", url)
+    elif url:
+        return OpenAICompatibleEngine(url)
+    engine: Engine = import_string(settings.AION_ENGINE)()
+    return engine
+
+
+def _uses_own_weights() -> bool:
+    """A scripted engine costs nothing, and must not be mistaken for whatever listens on the port."""
+    return settings.AION_ENGINE == "inference.backends.transformers.TransformersEngine"

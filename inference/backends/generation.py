@@ -1,0 +1,141 @@
+"""One request on its way through queue and worker, from prompt tokens to parts. Knows no queue and no swap."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from inference.backends.decoding import Sampling, Token, decode
+from inference.backends.text_stream import TextStream
+from inference.engine import (
+    Delta,
+    GenerationPart,
+    GenerationRequest,
+    GenerationResult,
+    ServedAdapter,
+    Usage,
+    Waiting,
+)
+from inference.exceptions import DeadlineExceeded, GenerationCancelled
+
+POLL_S = 0.1  # how often a waiting caller looks whether whoever asked is still there
+SIGN_OF_LIFE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What answers now: `model` carries `adapter`, or is the base itself."""
+
+    model: Any
+    tokenizer: Any
+    name: str
+    adapter: ServedAdapter | None = None
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Tokens that end an answer: some models have several."""
+        configured = self.model.generation_config.eos_token_id
+        ids = configured if isinstance(configured, list) else [configured]
+        return frozenset(token for token in [*ids, self.tokenizer.eos_token_id] if token is not None)
+
+
+@dataclass(slots=True)
+class Job:
+    """A request, its prompt and the parts the worker has made of it so far; the caller reads them with `parts_of`."""
+
+    request: GenerationRequest
+    prompt: list[int]
+    queued_at: float = field(default_factory=time.monotonic)
+    stage: Literal["queued", "prefill"] = "queued"
+    parts: queue.SimpleQueue[GenerationPart | Exception] = field(default_factory=queue.SimpleQueue)
+    abandoned: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def cost_tokens(self) -> int:
+        return len(self.prompt) + self.request.max_new_tokens
+
+    def check(self) -> None:
+        """Raises where going on would serve nobody."""
+        if self.abandoned.is_set():
+            raise GenerationCancelled("whoever asked went away")
+        if time.monotonic() - self.queued_at > self.request.deadline_s:
+            raise DeadlineExceeded(f"no complete answer within {self.request.deadline_s:.0f} s")
+
+
+def parts_of(job: Job, cancelled: Callable[[], bool]) -> Iterator[GenerationPart]:
+    """The parts as the worker makes them, `Waiting` about once a second while there are none."""
+    shown_at = time.monotonic()
+    while True:
+        if cancelled():
+            raise GenerationCancelled("whoever asked went away")
+        try:
+            part = job.parts.get(timeout=POLL_S)
+        except queue.Empty:
+            job.check()
+            if time.monotonic() - shown_at < SIGN_OF_LIFE_S:
+                continue
+            part = Waiting(job.stage)
+        if isinstance(part, Exception):
+            raise part
+        shown_at = time.monotonic()
+        yield part
+        if isinstance(part, GenerationResult):
+            return
+
+
+def answer(job: Job, served: Served) -> Iterator[GenerationPart]:
+    """Decode `job` with what is `served`: deltas of final text, then the result."""
+    started = time.monotonic()
+    stream = TextStream(_text_of(served.tokenizer), job.request.stop)
+    logprobs: list[float] = []
+    first_at: float | None = None
+    complete = False
+    for token in _tokens(job, served):
+        first_at = first_at or time.monotonic()
+        logprobs.append(token.logprob)
+        complete = token.id in served.end_ids
+        if not complete and (text := stream.feed(token.id)):
+            yield Delta(text)
+        if complete or stream.stopped:
+            break
+    if rest := stream.flush():
+        yield Delta(rest)
+    now = time.monotonic()
+    yield GenerationResult(
+        text=stream.text,
+        finish_reason="stop" if complete or stream.stopped else "length",
+        usage=Usage(len(job.prompt), len(logprobs)),
+        model=served.name,
+        adapter=served.adapter.name if served.adapter else "",
+        adapter_digest=served.adapter.digest if served.adapter else "",
+        queue_ms=(started - job.queued_at) * 1000,
+        time_to_first_token_ms=((first_at or now) - job.queued_at) * 1000,
+        generate_ms=(now - started) * 1000,
+        mean_logprob=math.fsum(logprobs) / len(logprobs) if logprobs else None,
+        min_logprob=min(logprobs, default=None),
+    )
+
+
+def _tokens(job: Job, served: Served) -> Iterator[Token]:
+    request = job.request
+    return decode(
+        served.model,
+        job.prompt,
+        sampling=Sampling(request.temperature, request.top_p, request.repetition_penalty, request.seed),
+        max_new_tokens=request.max_new_tokens,
+        end_ids=served.end_ids,
+        check=job.check,
+    )
+
+
+def _text_of(tokenizer: Any) -> Callable[[Any], str]:
+    def text_of(ids: Any) -> str:
+        text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+    return text_of

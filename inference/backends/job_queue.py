@@ -1,0 +1,104 @@
+"""The queue before a model that does one thing at a time: bounded in tokens, chat before batch work. Knows no model."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from inference.engine import Priority
+from inference.exceptions import EngineBusy
+
+QUEUE_TOKENS = 16_384
+MIN_JOB_TOKENS = 1024  # so that tiny requests cannot pile up either: at most 16 wait, as gunicorn_conf.py reckons
+_RANKS = {Priority.CHAT: 1, Priority.BATCH: 2}
+_FIRST = 0
+_ASSUMED_TOKENS_PER_S = 300.0  # until something was measured: prompt and answer together, bundled model on two cores
+_MEMORY = 0.8
+
+
+@dataclass(order=True, slots=True)
+class Ticket:
+    """A place in the queue."""
+
+    rank: int
+    number: int
+    tokens: int = field(compare=False)
+    work: Callable[[], None] = field(compare=False)
+
+
+class JobQueue:
+    """Hands out work in order of rank, then arrival. Thread-safe."""
+
+    def __init__(self, limit_tokens: int = QUEUE_TOKENS) -> None:
+        self._limit_tokens = limit_tokens
+        self._changed = threading.Condition()
+        self._waiting: list[Ticket] = []
+        self._running_tokens = 0
+        self._count = 0
+        self._tokens_per_s = _ASSUMED_TOKENS_PER_S
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def tokens(self) -> int:
+        return sum(ticket.tokens for ticket in list(self._waiting))
+
+    def put(self, work: Callable[[], None], *, tokens: int, priority: Priority) -> Ticket:
+        """Queue `work`, which costs `tokens` (prompt and answer). Raises `EngineBusy` where they no longer fit."""
+        cost = max(tokens, MIN_JOB_TOKENS)
+        with self._changed:
+            queued = self.tokens
+            if queued and queued + cost > self._limit_tokens:
+                raise EngineBusy(retry_after_s=max(1.0, (queued + self._running_tokens) / self._tokens_per_s))
+            return self._add(_RANKS[priority], cost, work)
+
+    def put_first(self, work: Callable[[], None]) -> Ticket:
+        """Queue `work` before everything that waits; it is never refused."""
+        with self._changed:
+            return self._add(_FIRST, 0, work)
+
+    def discard(self, ticket: Ticket) -> None:
+        """Free the place of someone who went away."""
+        with self._changed:
+            self._waiting = [other for other in self._waiting if other is not ticket]
+
+    def close(self) -> None:
+        """Let `run` return once the work in hand is done."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def run(self) -> None:
+        """Do the work as it comes, in this thread, until closed."""
+        while (ticket := self._next()) is not None:
+            started = time.monotonic()
+            ticket.work()
+            self._measure(ticket, time.monotonic() - started)
+
+    def _add(self, rank: int, tokens: int, work: Callable[[], None]) -> Ticket:
+        self._count += 1
+        ticket = Ticket(rank, self._count, tokens, work)
+        self._waiting.append(ticket)
+        self._changed.notify()
+        return ticket
+
+    def _next(self) -> Ticket | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._closed:
+                return None
+            ticket = min(self._waiting)
+            self._waiting.remove(ticket)
+            self._running_tokens = ticket.tokens
+            return ticket
+
+    def _measure(self, ticket: Ticket, seconds: float) -> None:
+        with self._changed:
+            self._running_tokens = 0
+            if ticket.rank != _FIRST:
+                speed = ticket.tokens / max(seconds, 0.01)
+                self._tokens_per_s = _MEMORY * self._tokens_per_s + (1 - _MEMORY) * speed

@@ -1,0 +1,100 @@
+"""LoRA by PEFT: an adapter on shared weights, or merged into a fresh copy. Never touches the model that serves."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from django.conf import settings
+from django.utils.translation import gettext as _
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from safetensors.torch import load_file
+
+from inference.adapter_folder import WEIGHTS, AdapterFacts, check_base, inspect_adapter
+from inference.backends.model_loading import load_model, share_weights
+from inference.engine import ServedAdapter
+from inference.exceptions import AdapterRejected
+
+logger = logging.getLogger(__name__)
+
+
+def attach_adapter(base: Any, base_sha256: str, adapter: ServedAdapter) -> Any:
+    """A model that shares the tensors of `base` and carries `adapter`. Raises `AdapterRejected`."""
+    facts = _facts_of(adapter, base_sha256)
+    return _with_lora(share_weights(base), Path(adapter.path), facts).eval()
+
+
+def load_merged(
+    base_folder: Path,
+    base_sha256: str,
+    adapter: ServedAdapter,
+    *,
+    dtype: torch.dtype | None = None,
+    four_bit: bool | None = None,
+) -> Any:
+    """The model with `adapter` merged into its full-precision weights, then loaded as the base would be."""
+    facts = _facts_of(adapter, base_sha256)
+    merged = merged_folder(base_sha256, adapter.digest)
+    if not merged.is_dir():
+        _merge(base_folder, Path(adapter.path), facts, merged)
+    return load_model(merged, dtype=dtype, four_bit=four_bit)
+
+
+def merged_folder(base_sha256: str, digest: str) -> Path:
+    return Path(settings.VAR_DIR) / "models" / f"merged-{base_sha256[:16]}-{digest[:16]}"
+
+
+def _merge(base_folder: Path, adapter_folder: Path, facts: AdapterFacts, target: Path) -> None:
+    """Fresh base in fp32 + adapter -> safetensors, written aside and renamed. Never into weights that serve."""
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        fresh = load_model(base_folder, dtype=torch.float32, four_bit=False)
+        merged = _with_lora(fresh, adapter_folder, facts).merge_and_unload(safe_merge=True)
+        merged.to(_stored_dtype(base_folder)).save_pretrained(aside)
+        aside.rename(target)
+    except OSError as exc:
+        message = _("The merged model could not be written: %(error)s") % {"error": exc}
+        raise AdapterRejected("not_written", message) from exc
+    except ValueError as exc:  # safe_merge found NaN
+        raise AdapterRejected("not_finite", str(exc)) from exc
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _stored_dtype(base_folder: Path) -> torch.dtype:
+    config = json.loads((base_folder / "config.json").read_text())
+    dtype: torch.dtype = getattr(torch, config.get("dtype") or config.get("torch_dtype") or "float32")
+    return dtype
+
+
+def _facts_of(adapter: ServedAdapter, base_sha256: str) -> AdapterFacts:
+    """Checked again where it is loaded: the folder may have changed since it was registered."""
+    facts = inspect_adapter(Path(adapter.path))
+    check_base(facts, base_sha256)
+    if facts.digest != adapter.digest:
+        raise AdapterRejected("changed", _("The adapter's files have changed since it was registered."))
+    return facts
+
+
+def _with_lora(model: Any, folder: Path, facts: AdapterFacts) -> PeftModel:
+    """`model` with the matrices of `folder` in place; every one must fit and none may be left over or missing."""
+    try:
+        config = LoraConfig.from_pretrained(folder)
+        config.inference_mode = True
+        peft_model = get_peft_model(model, config, low_cpu_mem_usage=True)
+        expected = {name for name, _value in peft_model.named_parameters() if ".lora_" in name}
+        result = set_peft_model_state_dict(peft_model, load_file(folder / WEIGHTS), low_cpu_mem_usage=True)
+    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as exc:
+        logger.warning("adapter %s does not fit: %s", folder, exc)
+        raise AdapterRejected(
+            "wrong_base", _("The adapter does not fit this base model: its matrices differ.")
+        ) from exc
+    if result.unexpected_keys or len(facts.shapes) != len(expected):
+        raise AdapterRejected("wrong_base", _("The adapter does not fit this base model: its matrices differ."))
+    return peft_model

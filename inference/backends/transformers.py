@@ -1,0 +1,172 @@
+"""The in-process engine: one model, one worker thread that alone touches it, requests in a bounded queue.
+
+Since one thread does everything in turn, a swap of adapters is just another piece of work between two requests: what
+runs finishes on the old one, what follows starts on the new one, and no cached keys and values live across it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import torch
+from django.conf import settings
+
+from inference.backends.generation import Job, Served, answer, parts_of
+from inference.backends.job_queue import JobQueue
+from inference.backends.lora import attach_adapter, load_merged
+from inference.backends.model_loading import load_model, load_tokenizer
+from inference.backends.prompting import prompt_ids
+from inference.base_models import base_model_path, base_sha256
+from inference.bundled import BUNDLED_NAME
+from inference.engine import EngineState, EngineStatus, GenerationPart, GenerationRequest, ServedAdapter
+from inference.exceptions import EngineUnavailable, GenerationFailed, InferenceError, PromptTooLong
+
+logger = logging.getLogger(__name__)
+
+
+class TransformersEngine:
+    """See `inference.engine.Engine`. Cheap to make; `load` reads the weights."""
+
+    def __init__(self, base_model: str = "", *, dtype: torch.dtype | None = None, four_bit: bool | None = None) -> None:
+        self._base_model = base_model or str(settings.AION_BASE_MODEL)
+        self._dtype, self._four_bit = dtype, four_bit
+        self._loading = threading.Lock()
+        self._swapping = threading.Lock()
+        self._state = EngineState.UNLOADED
+        self._error = ""
+        self._sha256 = ""
+        self._base: Served | None = None
+        self._served: Served | None = None
+        self._queue = JobQueue()
+
+    def load(self) -> None:
+        with self._loading:
+            if self._state == EngineState.READY:
+                return
+            self._state = EngineState.LOADING
+            try:
+                self._read_model()
+            except InferenceError as exc:
+                self._state, self._error = EngineState.FAILED, str(exc)
+                raise
+            self._queue = JobQueue()
+            threading.Thread(target=self._queue.run, name="inference-worker", daemon=True).start()
+            self._state, self._error = EngineState.READY, ""
+
+    def unload(self) -> None:
+        with self._loading:
+            self._queue.close()
+            self._state = EngineState.UNLOADED
+            self._served = self._base = None
+
+    def status(self) -> EngineStatus:
+        served = self._served
+        adapter = served.adapter if served else None
+        return EngineStatus(
+            state=self._state,
+            base_model=self._base_model or BUNDLED_NAME,
+            base_sha256=self._sha256,
+            adapter=adapter.name if adapter else "",
+            adapter_digest=adapter.digest if adapter else "",
+            merged=adapter.merged if adapter else False,
+            device=str(served.model.device) if served else "",
+            dtype=_precision(served.model) if served else "",
+            queue_length=len(self._queue),
+            queued_tokens=self._queue.tokens,
+            context_window=served.model.config.max_position_embeddings if served else 0,
+            error=self._error,
+        )
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._ready().tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def generate(
+        self, request: GenerationRequest, *, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[GenerationPart]:
+        served = self._ready()
+        job = Job(request, prompt_ids(served.tokenizer, request.messages))
+        window = served.model.config.max_position_embeddings
+        if job.cost_tokens > window:
+            raise PromptTooLong(len(job.prompt), request.max_new_tokens, window)
+        ticket = self._queue.put(lambda: self._serve(job), tokens=job.cost_tokens, priority=request.priority)
+        try:
+            yield from parts_of(job, cancelled)
+        finally:
+            job.abandoned.set()
+            self._queue.discard(ticket)
+
+    def serve_adapter(self, adapter: ServedAdapter | None) -> None:
+        with self._swapping:
+            self._ready()
+            self._state = EngineState.SWAPPING
+            try:
+                self._switch(self._prepared(adapter))
+            finally:
+                self._state = EngineState.READY
+
+    def _read_model(self) -> None:
+        folder = base_model_path(self._base_model)
+        self._sha256 = base_sha256(folder)
+        model = load_model(folder, dtype=self._dtype, four_bit=self._four_bit)
+        self._base = Served(model, load_tokenizer(folder), self._base_model or BUNDLED_NAME)
+        self._served = self._base
+
+    def _ready(self) -> Served:
+        base = self._base
+        if base is None:
+            raise EngineUnavailable(self._error or "the model is not loaded yet")
+        return base
+
+    def _prepared(self, adapter: ServedAdapter | None) -> Served:
+        """Made aside, while what serves goes on serving. Raises `AdapterRejected`."""
+        base = self._ready()
+        if adapter is None:
+            return base
+        if adapter.merged:
+            folder = base_model_path(self._base_model)
+            model = load_merged(folder, self._sha256, adapter, dtype=self._dtype, four_bit=self._four_bit)
+        else:
+            model = attach_adapter(base.model, self._sha256, adapter)
+        return Served(model, base.tokenizer, base.name, adapter)
+
+    def _switch(self, served: Served) -> None:
+        """Between two requests, by the worker itself."""
+        done: Future[None] = Future()
+
+        def switch() -> None:
+            self._served = served
+            done.set_result(None)
+
+        self._queue.put_first(switch)
+        done.result()
+
+    def _serve(self, job: Job) -> None:
+        """The worker's edge: whatever happens becomes a part, which the caller gets."""
+        try:
+            job.check()
+            job.stage = "prefill"
+            for part in answer(job, self._served or self._ready()):
+                job.parts.put(part)
+        except InferenceError as exc:
+            job.parts.put(exc)
+        except Exception as exc:
+            logger.exception("generation failed")
+            job.parts.put(self._failure(exc))
+
+    def _failure(self, exc: Exception) -> GenerationFailed:
+        if isinstance(exc, torch.OutOfMemoryError):
+            torch.cuda.empty_cache()
+            return GenerationFailed("the model ran out of memory on this request")
+        if "CUDA error" in str(exc):  # the context is dead; only a new process helps
+            self._state, self._error = EngineState.FAILED, str(exc)
+        return GenerationFailed(f"the model failed on this request: {exc}")
+
+
+def _precision(model: Any) -> str:
+    if getattr(model, "is_loaded_in_4bit", False):
+        return "nf4"
+    return str(model.dtype).removeprefix("torch.")

@@ -1,0 +1,115 @@
+"""Keeps a serving process at what the database desires, and tells what it really serves. Without a database it waits."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+
+from django.db import DatabaseError, close_old_connections, connections
+from django.utils import timezone
+
+from inference.adapters import desired_state, fail, register_default, served_adapter, set_desired
+from inference.engine import Engine
+from inference.exceptions import AdapterRejected
+from inference.models import ALIVE_WITHIN, HEARTBEAT_S, Adapter, DesiredState, ProcessReport
+
+logger = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """One per serving process. `reconcile` may be called from any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._process = f"{socket.gethostname()}:{os.getpid()}"
+        self._started_at = timezone.now()
+        self._reached: int | None = None
+        self._refused: dict[int, str] = {}
+        self._one_at_a_time = threading.Lock()
+        self._stopped = threading.Event()
+        self._database_is_gone = False
+
+    def run(self) -> None:
+        """Reconcile at every heartbeat until stopped, in this thread."""
+        while not self._stopped.is_set():
+            try:
+                close_old_connections()
+                self.reconcile()
+                self._database_is_gone = False
+            except DatabaseError as exc:
+                self._tell_once(exc)
+            except Exception:
+                logger.exception("the reconciler failed; it tries again")
+            finally:
+                connections.close_all()
+            self._stopped.wait(HEARTBEAT_S)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def reconcile(self) -> None:
+        """Bring the engine to the desired state and report. A refused adapter leaves what serves."""
+        with self._one_at_a_time:
+            desired = desired_state() or self._first_desired()
+            if desired is not None and desired.pk != self._reached and desired.pk not in self._refused:
+                self._reach(desired)
+            self._report()
+
+    def _reach(self, desired: DesiredState) -> None:
+        try:
+            self._engine.serve_adapter(served_adapter(desired))
+        except AdapterRejected as exc:
+            logger.warning("adapter %s cannot be served (%s): %s", desired.adapter, exc.code, exc)
+            self._refused[desired.pk] = str(exc)
+            fail(desired, exc)
+            return
+        self._reached = desired.pk
+        DesiredState.objects.filter(pk=desired.pk).update(outcome=DesiredState.Outcome.SERVED, error="", error_code="")
+        if desired.adapter is not None:
+            _crown(desired.adapter)
+
+    def _first_desired(self) -> DesiredState | None:
+        """A fresh installation serves the default adapter; one that has none, or a bad one, serves the base."""
+        if DesiredState.objects.exists():
+            return None
+        try:
+            adapter = register_default()
+        except AdapterRejected as exc:
+            logger.warning("the default adapter is not served (%s): %s", exc.code, exc)
+            return set_desired(None, reason=f"first start: {exc}"[:200])
+        return set_desired(adapter.pk, reason="first start")
+
+    def _report(self) -> None:
+        status = self._engine.status()
+        ProcessReport.objects.filter(heartbeat_at__lt=timezone.now() - 10 * ALIVE_WITHIN).delete()
+        ProcessReport.objects.update_or_create(
+            process=self._process,
+            defaults={
+                "state": status.state,
+                "base_model": status.base_model,
+                "base_sha256": status.base_sha256,
+                "adapter": status.adapter,
+                "adapter_digest": status.adapter_digest,
+                "merged": status.merged,
+                "reached_id": self._reached,
+                "device": status.device,
+                "dtype": status.dtype,
+                "queue_length": status.queue_length,
+                "error": status.error,
+                "started_at": self._started_at,
+                "heartbeat_at": timezone.now(),
+            },
+        )
+
+    def _tell_once(self, exc: DatabaseError) -> None:
+        if not self._database_is_gone:
+            logger.warning("the database is gone; the model keeps what it serves: %s", exc)
+        self._database_is_gone = True
+
+
+def _crown(adapter: Adapter) -> None:
+    """The served adapter is the champion; who was it before is retired."""
+    Adapter.objects.filter(state=Adapter.State.CHAMPION).exclude(pk=adapter.pk).update(state=Adapter.State.RETIRED)
+    Adapter.objects.filter(pk=adapter.pk).update(state=Adapter.State.CHAMPION)
