@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from telemetry.events import EventKind, record
+from telemetry.events import EventKind, Json, record
 from telemetry.models import Feedback
 
 
@@ -45,6 +45,11 @@ def give_feedback(
             "reply": reply,
         },
     )
-    meta = {"answerId": str(event_id), "corrected": bool(correction), "userId": user_id, "keyId": key_id}
+    meta: dict[str, Json] = {
+        "answerId": str(event_id),
+        "corrected": bool(correction),
+        "userId": user_id,
+        "keyId": key_id,
+    }
     record(EventKind.FEEDBACK, value=vote, meta=meta, tenant=tenant)
     return feedback

@@ -217,9 +217,8 @@ def cost_by_day(tenant: str, days: int, *, now: datetime | None = None) -> tuple
         .annotate(calls=Count("id"), usd=Sum(F("cost_usd")))
         .order_by("day")
     )
-    by_day = {row["day"]: row for row in charged}
-    nothing = {"calls": 0, "usd": Decimal(0)}
-    return tuple(DayCost(day, (row := by_day.get(day, nothing))["calls"], row["usd"]) for day in window.days)
+    by_day = {row["day"]: DayCost(row["day"], row["calls"], row["usd"]) for row in charged}
+    return tuple(by_day.get(day, DayCost(day, 0, Decimal(0))) for day in window.days)
 
 
 class _Window:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-from tarja.normalise import fold
+from tarja.normalise import fold as fold_text
 
 # The commonest of IBGE's census of names, those that are also everyday words or places left out; folded.
 GIVEN_NAMES = frozenset(
@@ -90,6 +91,12 @@ _NOT_A_NAME = frozenset(  # among them the offices that follow "Sr." and "sou o"
     sem sobre sou titular tutor um uma voce
     """.split()  # noqa: SIM905 - as above
 )
+
+
+@lru_cache(maxsize=65_536)
+def fold(word: str) -> str:
+    """Lower case without accents; texts repeat their words."""
+    return fold_text(word)
 
 
 def find_names(text: str) -> Iterator[tuple[int, int]]:

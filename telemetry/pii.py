@@ -24,12 +24,15 @@ ROUNDS = (
     5  # the last one finds nothing: masking shortens a text and may bring a number within reach of its context word
 )
 NEEDS_CONTEXT = frozenset({"BR_PLACA", "BR_TELEFONE"})  # else "ISO 9001" is a number plate; phonenumbers finds phones
+FEWEST_DIGITS = 3  # a number plate's, the least of any identifier
+FEWEST_DIGITS_OF_A_PHONE = 7
+_PLAIN = re.compile("[\\x00-\\x7fÀ-ɏºª§°€“”‘’…«»]*")  # nothing invisible, no look-alikes: most texts, and much faster
 
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "EMAIL",
         re.compile(
-            r"[\w.+%-]+(?:@|\s?[\[(]\s?(?:at|arroba)\s?[\])]\s?|\s+arroba\s+)[\w-]+"
+            r"(?<![\w.+%-])[\w.+%-]++(?:@|\s?[\[(]\s?(?:at|arroba)\s?[\])]\s?|\s+arroba\s+)[\w-]+"
             r"(?:(?:\.|\s?[\[(]\s?(?:dot|ponto)\s?[\])]\s?|\s+ponto\s+)[\w-]+)+",
             re.I,
         ),
@@ -165,23 +168,30 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def _candidates(text: str) -> Iterator[Span]:
-    for match in tarja.find(text, report_invalid=True, max_chars=None):
-        if match.has_context or match.entity not in NEEDS_CONTEXT:
-            yield Span(match.start, match.end, match.entity.removeprefix("BR_"))
-    visible, positions = strip_invisible(text)
-    for start, end, kind in _candidates_in_plain(normalise_text(visible)):
+    positions: Sequence[int]
+    if _PLAIN.fullmatch(text):
+        visible, positions = text, range(len(text))
+    else:
+        stripped, positions = strip_invisible(text)
+        visible = normalise_text(stripped)
+    digits = sum(map(visible.count, "0123456789"))
+    if digits >= FEWEST_DIGITS:
+        for match in tarja.find(text, report_invalid=True, max_chars=None):
+            if match.has_context or match.entity not in NEEDS_CONTEXT:
+                yield Span(match.start, match.end, match.entity.removeprefix("BR_"))
+    for start, end, kind in _candidates_in_plain(visible, phones=digits >= FEWEST_DIGITS_OF_A_PHONE):
         last = positions[end - 1] + 1
         while last < len(text) and unicodedata.combining(text[last]):
             last += 1
         yield Span(positions[start], last, kind)
 
 
-def _candidates_in_plain(text: str) -> Iterator[tuple[int, int, str]]:
+def _candidates_in_plain(text: str, *, phones: bool) -> Iterator[tuple[int, int, str]]:
     """What tarja does not look for, in a text without invisible characters."""
     for kind, pattern in _PATTERNS:
         for match in pattern.finditer(text):
             yield *match.span(match.lastindex or 0), kind
-    for phone in phonenumbers.PhoneNumberMatcher(text, "BR"):
+    for phone in phonenumbers.PhoneNumberMatcher(text, "BR") if phones else ():
         yield phone.start, phone.end, "TELEFONE"
     for start, end in find_names(text):
         yield start, end, "NOME"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,6 +114,18 @@ def test_a_number_brought_near_its_context_by_masking_is_masked_too():
 
 def test_the_mask_does_not_print_what_it_hides():
     assert "529" not in repr(pii.mask_for_egress(["CPF 529.982.247-25"]))
+
+
+@pytest.mark.parametrize(
+    "unit", ["A", "Aa", "1", "1 ", "a.a", "a@", "Maria ", "moro na rua ", "meu nome é a ", "[CPF_", "tel "]
+)
+def test_a_hostile_question_takes_no_time(unit):
+    """Patterns are linear: the longest question accepted, 8000 characters, is masked in far less than a second."""
+    text = unit * (8000 // len(unit))
+    begun = time.process_time()
+    masked = pii.mask_for_egress([text])
+    assert time.process_time() - begun < 1
+    assert masked.unmask(masked.texts[0]) == text
 
 
 class TestStream:

@@ -15,7 +15,7 @@ from telemetry.ledger import ledger_faults
 
 
 class Command(BaseCommand):
-    help = gettext_lazy(
+    help = gettext_lazy(  # type: ignore[assignment]  # lazy: in the language of whoever reads it
         "Compare the budget's counters and reservations with the sums of the ledger.\n\n"
         "Changes nothing and may run while money moves. Exit status 1 when something does not add up."
     )

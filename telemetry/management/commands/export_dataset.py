@@ -21,7 +21,7 @@ from telemetry.export_jobs import export_now
 
 
 class Command(BaseCommand):
-    help = gettext_lazy(
+    help = gettext_lazy(  # type: ignore[assignment]  # lazy: in the language of whoever reads it
         "Export recent answers as a dataset of JSON lines, personal data masked.\n\n"
         "Writes a new folder with data.jsonl, manifest.json (rows, SHA-256, what was left out and why) and a README,\n"
         "and rewrites the rolling file AION_EVENTS_JSONL. The folder appears whole or not at all.\n\n"
