@@ -51,7 +51,8 @@ def abstention(decision: RouteDecision, related: Sequence[Source]) -> str:
         names = list(dict.fromkeys(source.name for source in related))[:RELATED_SHOWN]
         if not names:
             return opening
-        return f"{opening} {_('Perhaps related')}: {'; '.join(names)}."
+        related_line = _("Perhaps related: %(names)s.") % {"names": "; ".join(names)}
+        return f"{opening} {related_line}"
 
 
 def sources_line(cited: Sequence[Source]) -> str:
