@@ -16,3 +16,14 @@ class AionAdminSite(UnfoldAdminSite):
     site_header = "AION"
     index_title = _("Panel")
     enable_nav_sidebar = True
+
+    def get_urls(self) -> list[URLPattern]:
+        """The panel's addresses before the models' own."""
+        from aion.panel_views import check_now, panel_action
+
+        own = [
+            path("panel/status/", self.admin_view(check_now), name="panel_status"),
+            path("panel/<slug:slug>/", self.admin_view(panel_action), name="panel_action"),
+        ]
+        urls: list[Any] = super().get_urls()
+        return own + urls

@@ -1,0 +1,350 @@
+"""What the panel's buttons do: each names its permission, says what will happen, and calls one function of a room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.utils import timezone
+from django.utils.formats import localize, number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from aion.lights import served_in_words
+from chat import control
+from chat.exceptions import InvalidSettings
+from chat.screens import Change
+from inference import adapters
+from inference.engine import EngineState
+from inference.exceptions import InferenceError
+from inference.models import Adapter
+from inference.serving import engine_status
+from telemetry.export_jobs import request_export
+from telemetry.models import DatasetExport
+
+CONFIGURED_FOLDER = "folder"
+STUCK_AFTER = timedelta(hours=1)  # a worker that died must not disable the button for ever
+
+
+class ActionFailed(Exception):
+    """The room refused; the message is for the person who pressed the button."""
+
+
+class ActionForm(forms.Form):
+    """A button that asks nothing."""
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=300,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=gettext_lazy("It is kept with the change, for whoever looks at it later."),
+    )
+
+
+class TauForm(ReasonForm):
+    tau = forms.FloatField(
+        label=gettext_lazy("tau"),
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(
+            attrs={"type": "range", "min": "0", "max": "1", "step": "0.01", "class": "aion-range"}
+        ),
+    )
+    field_order = ("tau", "reason")
+
+
+class ForceFallbackForm(ReasonForm):
+    minutes = forms.TypedChoiceField(
+        label=gettext_lazy("For how long"),
+        coerce=int,
+        choices=(
+            (15, gettext_lazy("15 minutes")),
+            (60, gettext_lazy("1 hour")),
+            (240, gettext_lazy("4 hours")),
+            (1440, gettext_lazy("1 day")),
+        ),
+        widget=UnfoldAdminSelectWidget,
+    )
+    field_order = ("minutes", "reason")
+
+
+class LoadAdapterForm(forms.Form):
+    adapter = forms.ChoiceField(label=gettext_lazy("Adapter to serve"), widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        registered = [(str(row.pk), str(row)) for row in Adapter.objects.exclude(state=Adapter.State.REJECTED)]
+        configured = (CONFIGURED_FOLDER, _("the one in the configured folder (AION_ADAPTER_DIR)"))
+        self.fields["adapter"].choices = [configured, *registered]  # type: ignore[attr-defined]  # a ChoiceField
+
+
+class ExportForm(forms.Form):
+    days = forms.TypedChoiceField(
+        label=gettext_lazy("Answers of"),
+        coerce=int,
+        choices=(
+            (7, gettext_lazy("the last 7 days")),
+            (30, gettext_lazy("the last 30 days")),
+            (90, gettext_lazy("the last 90 days")),
+        ),
+        initial=30,
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PanelAction:
+    """A button of the panel. `run` does it and says the result in words, or raises `ActionFailed`; `blocked` says why
+    it cannot be done now ("" when it can); `changes` are what, now and afterwards as far as the form tells."""
+
+    slug: str
+    title: Promise
+    icon: str
+    explanation: Promise
+    verb: Promise
+    permissions: tuple[str, ...]
+    run: Callable[[Mapping[str, Any], AbstractBaseUser], str]
+    form: type[forms.Form] = ActionForm
+    initial: Callable[[], dict[str, Any]] = dict
+    changes: Callable[[forms.Form], Sequence[Change]] = lambda form: ()
+    blocked: Callable[[], str] = lambda: ""
+    danger: bool = False
+
+
+def may_use(action: PanelAction, person: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether a person holds every permission of a button."""
+    return isinstance(person, PermissionsMixin) and person.has_perms(action.permissions)
+
+
+# --- tau ---------------------------------------------------------------------------------------------------------
+def save_tau(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+    before = control.current().tau
+    _revise({"tau": values["tau"]}, by=by, reason=values["reason"])
+    return _("tau went from %(before)s to %(after)s.") % {
+        "before": number_format(before, 2),
+        "after": number_format(values["tau"], 2),
+    }
+
+
+def tau_changes(form: forms.Form) -> Sequence[Change]:
+    chosen = form["tau"].value()
+    try:
+        after = number_format(float(chosen), 2)
+    except (TypeError, ValueError):
+        after = "—"
+    return [(_("tau"), number_format(control.current().tau, 2), after)]
+
+
+# --- forced fallback ---------------------------------------------------------------------------------------------
+def force_fallback(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+    until = timezone.now() + timedelta(minutes=values["minutes"])
+    _revise({"forced_fallback_until": until}, by=by, reason=values["reason"])
+    return _("Every question goes to the paid API until %(until)s.") % {"until": localize(timezone.localtime(until))}
+
+
+def forcing_blocked() -> str:
+    if control.current().fallback_forced():
+        return _("It is forced already.")
+    if not control.current().fallback_allowed:
+        return _("The paid fallback is off. Allow it in the answer settings first.")
+    if not settings.OPENAI_API_KEY:
+        return _("No key of a paid API is configured (OPENAI_API_KEY).")
+    return ""
+
+
+def forcing_changes(form: forms.Form) -> Sequence[Change]:
+    return [(_("Route of every question"), _("chosen by the confidence C"), _("paid API, within the budget"))]
+
+
+def stop_forcing(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+    _revise({"forced_fallback_until": None}, by=by, reason=values["reason"])
+    return _("The route is chosen by the confidence again.")
+
+
+def stopping_blocked() -> str:
+    return "" if control.current().fallback_forced() else _("The paid fallback is not forced.")
+
+
+def stopping_changes(form: forms.Form) -> Sequence[Change]:
+    return [(_("Route of every question"), _("paid API, within the budget"), _("chosen by the confidence C"))]
+
+
+# --- adapters ----------------------------------------------------------------------------------------------------
+def load_adapter(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+    chosen = None if values["adapter"] == CONFIGURED_FOLDER else int(values["adapter"])
+    _swap(lambda: adapters.reload_adapter(chosen, by=by))
+    return _("Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
+
+
+def merge_adapter(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+    _swap(lambda: adapters.merge_adapter(by=by))
+    return _("The adapter is merged. Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
+
+
+def roll_back(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+    _swap(lambda: adapters.rollback_adapter(by=by))
+    return _("Went back. Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
+
+
+def adapter_changes(form: forms.Form) -> Sequence[Change]:
+    return [(_("Adapter"), served_in_words(engine_status()), _("the one chosen below"))]
+
+
+def merging_changes(form: forms.Form) -> Sequence[Change]:
+    status = engine_status()
+    merged = replace(status, merged=True)
+    return [(_("What serves"), served_in_words(status), served_in_words(merged))]
+
+
+def rollback_changes(form: forms.Form) -> Sequence[Change]:
+    return [(_("What serves"), served_in_words(engine_status()), _("what served before"))]
+
+
+def swapping_blocked() -> str:
+    state = engine_status().state
+    if state is EngineState.SWAPPING:
+        return _("Another change is being made; wait until it is done.")
+    return "" if state is EngineState.READY else _("No model is loaded in this process.")
+
+
+def merging_blocked() -> str:
+    status = engine_status()
+    if status.merged:
+        return _("The adapter is merged already.")
+    if not status.adapter_digest:
+        return _("No adapter is loaded.")
+    return swapping_blocked()
+
+
+def _swap(operation: Callable[[], object]) -> None:
+    try:
+        operation()
+    except InferenceError as exc:
+        raise ActionFailed(_("The adapter was not changed: %(why)s") % {"why": exc}) from exc
+
+
+# --- dataset -----------------------------------------------------------------------------------------------------
+def export_dataset(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+    since = timezone.now() - timedelta(days=values["days"])
+    request_export(tenant=settings.PRIMARY_TENANT_ID, requested_by=by.pk, since=since)
+    return _("The export was started. It appears under Dataset exports as soon as it is done.")
+
+
+def exporting_blocked() -> str:
+    running = DatasetExport.objects.filter(state__in=(DatasetExport.State.QUEUED, DatasetExport.State.RUNNING))
+    recent = running.filter(created_at__gte=timezone.now() - STUCK_AFTER)
+    return _("An export is running; wait until it is done.") if recent.exists() else ""
+
+
+def _revise(changes: Mapping[str, Any], *, by: AbstractBaseUser, reason: str) -> None:
+    try:
+        control.revise(changes, by=by, reason=reason)
+    except InvalidSettings as exc:
+        raise ActionFailed(exc.message) from exc
+
+
+ACTIONS: dict[str, PanelAction] = {
+    action.slug: action
+    for action in (
+        PanelAction(
+            slug="tau",
+            title=gettext_lazy("Change tau"),
+            icon="tune",
+            explanation=gettext_lazy("The new tau holds from the next question on and is kept as a revision."),
+            verb=gettext_lazy("Save tau"),
+            permissions=("chat.add_chatsettingsrevision",),
+            run=save_tau,
+            form=TauForm,
+            initial=lambda: {"tau": control.current().tau},
+            changes=tau_changes,
+        ),
+        PanelAction(
+            slug="load-adapter",
+            title=gettext_lazy("Load adapter"),
+            icon="extension",
+            explanation=gettext_lazy(
+                "The adapter is checked and loaded aside; answers that are being written end with the present one."
+            ),
+            verb=gettext_lazy("Load adapter"),
+            permissions=("inference.load_adapter",),
+            run=load_adapter,
+            form=LoadAdapterForm,
+            changes=adapter_changes,
+            blocked=swapping_blocked,
+        ),
+        PanelAction(
+            slug="merge-adapter",
+            title=gettext_lazy("Merge adapter"),
+            icon="merge",
+            explanation=gettext_lazy(
+                "A fresh copy of the base model gets the adapter merged into it and then serves. "
+                "The base and the adapter stay as they are, so one can go back."
+            ),
+            verb=gettext_lazy("Merge adapter"),
+            permissions=("inference.merge_adapter",),
+            run=merge_adapter,
+            changes=merging_changes,
+            blocked=merging_blocked,
+        ),
+        PanelAction(
+            slug="rollback-adapter",
+            title=gettext_lazy("Go back to the previous one"),
+            icon="undo",
+            explanation=gettext_lazy("What served before the last change serves again."),
+            verb=gettext_lazy("Go back"),
+            permissions=("inference.load_adapter",),
+            run=roll_back,
+            changes=rollback_changes,
+            blocked=swapping_blocked,
+        ),
+        PanelAction(
+            slug="force-fallback",
+            title=gettext_lazy("Force the paid API"),
+            icon="paid",
+            explanation=gettext_lazy(
+                "Every question is answered by the paid API for a while. It costs money, never more than the budget."
+            ),
+            verb=gettext_lazy("Force the paid API"),
+            permissions=("chat.add_chatsettingsrevision", "chat.force_fallback"),
+            run=force_fallback,
+            form=ForceFallbackForm,
+            changes=forcing_changes,
+            blocked=forcing_blocked,
+            danger=True,
+        ),
+        PanelAction(
+            slug="stop-forcing",
+            title=gettext_lazy("Stop forcing the paid API"),
+            icon="money_off",
+            explanation=gettext_lazy("The confidence chooses the route of each question again."),
+            verb=gettext_lazy("Stop forcing"),
+            permissions=("chat.add_chatsettingsrevision", "chat.force_fallback"),
+            run=stop_forcing,
+            form=ReasonForm,
+            changes=stopping_changes,
+            blocked=stopping_blocked,
+        ),
+        PanelAction(
+            slug="export-dataset",
+            title=gettext_lazy("Export dataset"),
+            icon="dataset",
+            explanation=gettext_lazy(
+                "Recent answers are written as a training set, personal data masked, and the rolling file is renewed."
+            ),
+            verb=gettext_lazy("Export dataset"),
+            permissions=("telemetry.export_dataset",),
+            run=export_dataset,
+            form=ExportForm,
+            blocked=exporting_blocked,
+        ),
+    )
+}
