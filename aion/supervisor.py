@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -71,7 +72,7 @@ class Child:
         """Note a crash; returns the seconds until the next try, doubled each time it did not live long."""
         now = time.monotonic()
         self.crashes = 1 if now - self.started_at > _STEADY_AFTER_S else self.crashes + 1
-        pause = min(_FIRST_PAUSE_S * 2 ** (self.crashes - 1), _LONGEST_PAUSE_S)
+        pause = min(_FIRST_PAUSE_S * 2.0 ** (self.crashes - 1), _LONGEST_PAUSE_S)
         self.service, self.retry_at = None, now + pause
         return pause
 
@@ -113,7 +114,7 @@ class Supervisor:
         self._say(_("Starting the database and the queue…"))
         addresses = {}
         for variable, start in embedded.needed().items():
-            child = Child(start.__module__.rpartition(".")[2], lambda start=start: start(self._var))
+            child = Child(start.__module__.rpartition(".")[2], partial(start, self._var))
             self._services.append(child)
             addresses[variable] = child.run().url
         self._environment |= addresses
@@ -121,7 +122,7 @@ class Supervisor:
         self._say(_("Preparing the installation…"))
         self._run_preparation()
         for program in self._programs:
-            child = Child(program.name, lambda program=program: self._spawn(program))
+            child = Child(program.name, partial(self._spawn, program))
             self._children.append(child)
             child.run()
         self._say(_("Loading the model…"))

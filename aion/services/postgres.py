@@ -125,7 +125,7 @@ def _create_cluster(binaries: Path, data: Path, account: Account) -> None:
     aside = data.with_name("postgres.new")
     shutil.rmtree(aside, ignore_errors=True)
     account.own_folder(aside)
-    command = [binaries / "initdb", "-D", aside, "-U", DATABASE, "--encoding=UTF8", "--locale=C"]
+    command: list[str | Path] = [binaries / "initdb", "-D", aside, "-U", DATABASE, "--encoding=UTF8", "--locale=C"]
     command += ["--locale-provider=builtin", "--builtin-locale=PG_UNICODE_FAST"]
     command += ["--auth-local=trust", "--auth-host=reject"]
     result = account.run(command, env=_environment())

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypedDict
 
 import psutil
 
@@ -29,6 +29,14 @@ SOCKET_PATH_BYTES = 100  # sun_path holds 104 bytes on macOS and 108 on Linux, i
 LONG_LOG_BYTES = 20 << 20
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class _Identity(TypedDict, total=False):
+    """What `subprocess` wants to know to start a process as somebody else."""
+
+    user: int
+    group: int
+    extra_groups: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -110,8 +118,8 @@ class Account:
                 folder=result.stdout.strip(),
             )
 
-    def _identity(self) -> dict[str, int | list[int]]:
-        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_another else {}
+    def _identity(self) -> _Identity:
+        return _Identity(user=self.uid, group=self.gid, extra_groups=()) if self.is_another else _Identity()
 
     def run(self, command: Sequence[str | Path], *, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """Run a short command to its end, its output captured."""
@@ -185,7 +193,7 @@ def end_leftovers(find: Callable[[], list[psutil.Process]], *, polite: signal.Si
     leftovers = find()
     for process in leftovers:
         _signal(process, polite)
-    _, alive = psutil.wait_procs(leftovers, timeout=patience_s if leftovers else 0)
+    alive = psutil.wait_procs(leftovers, timeout=patience_s)[1]
     for process in alive:
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=10)

@@ -147,3 +147,9 @@ def test_a_long_log_is_put_aside(var: Path, monkeypatch: pytest.MonkeyPatch) -> 
         file.write(b"new\n")
     assert log.read_text() == "new\n"
     assert "earlier" in log.with_suffix(".old").read_text()
+
+
+def test_what_cannot_be_ended_is_named() -> None:
+    found = iter([[], [psutil.Process()]])
+    with pytest.raises(CannotStart, match=str(os.getpid())):
+        end_leftovers(lambda: next(found), polite=signal.SIGTERM)

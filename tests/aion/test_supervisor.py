@@ -42,11 +42,10 @@ def works(installation: Installation) -> bool:
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=30)
-    assert not alive
+    assert not psutil.wait_procs(processes, timeout=30)[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything(var: Path, number: signal.Signals) -> None:
     with tiny_installation(var) as installation:
         installation.wait_for("READY")
@@ -102,7 +101,7 @@ def test_a_start_ends_a_server_that_outlived_its_supervisor(var: Path) -> None:
         database.suspend()  # it can't obey the signal that its parent's death sends
         killed.end(signal.SIGKILL)
         with tiny_installation(var) as next_one:
-            next_one.wait_for("database")
+            next_one.wait_for("…")
             database.resume()
             next_one.wait_for("READY")
             assert works(next_one)
