@@ -44,9 +44,10 @@ def select(relevance: Floats, vectors: Floats, *, count: int, trade_off: float) 
 
 def _rescaled_likeness(vectors: Floats) -> Floats:
     """(n, n) similarities between different candidates, rescaled among themselves."""
+    # Not BLAS: its threads cost more than this small product.
     likeness: Floats = np.einsum(
         "id,jd->ij", vectors, vectors
-    )  # not BLAS: its threads cost more than this small product
+    )
     different = ~np.eye(len(likeness), dtype=bool)
     if different.any():
         likeness[different] = rescaled(likeness[different])

@@ -16,6 +16,7 @@ from retrieval.parsing.blocks import LIST_ITEM, Block, BlockKind, Limits, Reject
 
 BOLD_POINTS = 0.5
 LONGEST_HEADING = 100
+SENTENCE_END = frozenset(["", *".!?;:"])
 RUNNING_HEAD_SHARE = 0.6
 PAGE_NUMBER = re.compile(r"(p[áa]g(ina)?\.?\s*)?\d{1,4}(\s*(/|de|of)\s*\d{1,4})?", re.IGNORECASE)
 
@@ -87,10 +88,10 @@ def _flush(lines: list[str], page: int) -> Iterator[Block]:
 
 
 def _running_heads(pages: list[list[Line]]) -> set[str]:
-    """Lines that stand first or last on most pages, whatever page number they hold."""
+    """Lines, no sentences, that stand first or last on most pages, whatever page number they hold."""
     if len(pages) < 2:
         return set()
-    edges = [{_pattern(line.text) for line in (*page[:2], *page[-2:]) if line.text} for page in pages]
+    edges = [{_pattern(line.text) for line in (*page[:2], *page[-2:]) if line.text[-1:] not in SENTENCE_END} for page in pages]
     counts = Counter(line for lines in edges for line in lines)
     return {line for line, count in counts.items() if count >= max(2, RUNNING_HEAD_SHARE * len(pages))}
 

@@ -44,9 +44,12 @@ class Parser:
         assert process.stdin is not None  # noqa: S101 - both are pipes, see `_running`
         assert process.stdout is not None  # noqa: S101
         request = {"path": str(path.resolve()), "name": name or path.name, "limits": asdict(self.limits)}
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        answer = process.stdout.readline()
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+        except BrokenPipeError as exc:
+            raise self._death() from exc
         if not answer.endswith("\n"):
             raise self._death()
         return _read_answer(json.loads(answer))
@@ -67,8 +70,7 @@ class Parser:
 
     def _death(self) -> Unparsable:
         assert self._process is not None  # noqa: S101 - it has just failed to answer
-        self._process.communicate()
-        code = self._process.returncode
+        code = self._process.wait()
         self._process = None
         if code == -signal.SIGALRM:
             return Unparsable(RejectionCode.TOO_SLOW, f"more than {self.limits.seconds} s")
