@@ -120,6 +120,8 @@ def _of_requests(exc: BaseException) -> Problem | None:
             return Problem(400, "invalid_request", _("The body is not valid JSON."), {"reason": str(exc.detail)})
         case PayloadTooLarge():
             return _too_large(exc.limit_bytes)
+        case RequestDataTooBig():
+            return _too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
         case drf.NotAuthenticated():
             message = _("Sign in, or send an API key: Authorization: Bearer aion_...")
             return Problem(401, "not_authenticated", message, headers=_challenge(exc))

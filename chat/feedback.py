@@ -1,4 +1,4 @@
-"""Feedback on an answer by whoever asked for it; what was asked and answered is taken from the event, not the caller."""
+"""Feedback on an answer by whoever asked for it; what was asked and answered is the event's, not the caller's."""
 
 from __future__ import annotations
 

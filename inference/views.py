@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
+from django.http import StreamingHttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from inference import adapters
 from inference.direct import PromptTooLong, generate_directly
 from inference.exceptions import AdapterRejected, EngineBusy, InferenceError
 from inference.hangup import hangup_of
-from inference.permissions import MayGenerate, MayLoadAdapters, MayMergeAdapters
+from inference.permissions import IsService, MayGenerate, MayLoadAdapters, MayMergeAdapters
 from inference.serializers import GenerateRequest, ReloadRequest
-from inference.serving import get_engine
+from inference.serving import get_engine, serve_wire
 
 
 class GenerateView(APIView):
@@ -70,7 +73,7 @@ class ReloadView(APIView):
         given = ReloadRequest(data=request.data)
         given.is_valid(raise_exception=True)
         adapter_id = given.validated_data.get("adapter")
-        return _told(lambda: _adapters().reload_adapter(adapter_id, by=_person(request)), given.unknown_fields)
+        return _told(lambda: adapters.reload_adapter(adapter_id, by=_person(request)), given.unknown_fields)
 
 
 class MergeView(APIView):
@@ -80,7 +83,7 @@ class MergeView(APIView):
 
     @extend_schema(operation_id="adapter_merge", request=None, responses=OpenApiResponse(description="`ok`"))
     def post(self, request: Request) -> Response:
-        return _told(lambda: _adapters().merge_adapter(by=_person(request)))
+        return _told(lambda: adapters.merge_adapter(by=_person(request)))
 
 
 class RollbackView(APIView):
@@ -90,7 +93,22 @@ class RollbackView(APIView):
 
     @extend_schema(operation_id="adapter_rollback", request=None, responses=OpenApiResponse(description="`ok`"))
     def post(self, request: Request) -> Response:
-        return _told(lambda: _adapters().rollback_adapter(by=_person(request)))
+        return _told(lambda: adapters.rollback_adapter(by=_person(request)))
+
+
+class InternalGenerateView(APIView):
+    """The serving model for AION's own commands, as the JSON lines of `inference.wire`."""
+
+    permission_classes = [IsService]
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request) -> StreamingHttpResponse:
+        lines = serve_wire(request._request.body.decode(), hangup_of(request._request))
+        try:
+            first = next(lines)
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise ParseError("not a request of inference.wire") from exc
+        return StreamingHttpResponse(chain([first], lines), content_type="application/x-ndjson")
 
 
 def _told(change: Callable[[], object], warnings: list[str] | None = None) -> Response:
@@ -101,9 +119,8 @@ def _told(change: Callable[[], object], warnings: list[str] | None = None) -> Re
     except AdapterRejected as exc:
         return Response({"ok": False, "error": str(exc), "code": exc.code} | extra)
     except EngineBusy:
-        return Response(
-            {"ok": False, "error": _("The model is busy. Please try again."), "code": "engine_busy"} | extra
-        )
+        sentence = _("The model is busy. Please try again.")
+        return Response({"ok": False, "error": sentence, "code": "engine_busy"} | extra)
     except InferenceError:
         sentence = _("The model cannot change its adapter right now.")
         return Response({"ok": False, "error": sentence, "code": "engine_unavailable"} | extra)
@@ -113,9 +130,3 @@ def _told(change: Callable[[], object], warnings: list[str] | None = None) -> Re
 def _person(request: Request) -> Any:
     """Who did it, for the record; AION's own commands are nobody."""
     return request.user if request.user.pk else None
-
-
-def _adapters() -> Any:
-    from inference import adapters
-
-    return adapters

@@ -11,12 +11,12 @@ from inference.backends.fake import FakeEngine
 from inference.engine import GenerationPart, GenerationRequest, Waiting
 from inference.exceptions import EngineBusy
 
-PATIENT_WORD = "devagar"
-BUSY_WORD = "lotado"
+PATIENT_WORD = "pacientemente"
+BUSY_WORD = "superlotado"
 
 
 class PatientEngine(FakeEngine):
-    """A question with "devagar" waits until it is cancelled, and leaves a file that says so; "lotado" finds a full queue."""
+    """`PATIENT_WORD` makes it wait until it is cancelled, and leave a file then; `BUSY_WORD` finds a full queue."""
 
     def generate(
         self, request: GenerationRequest, *, cancelled: Callable[[], bool] = lambda: False

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import urlsplit, urlunsplit
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -118,7 +117,7 @@ def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
         try:
             urllib.request.urlopen(f"{server.url}/ready", timeout=5).close()
             return
-        except URLError:
+        except OSError:
             time.sleep(0.1)
     raise AssertionError("the server never became ready")
 

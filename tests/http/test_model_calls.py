@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from inference.backends.fake import FakeEngine
+from inference.engine import GenerationRequest, Message
 from inference.exceptions import AdapterRejected, EngineBusy, EngineUnavailable
+from inference.wire import encode_request
 
 GENERATE = "/generate"
 
@@ -160,3 +163,45 @@ def test_an_adapter_that_is_no_number_is_named(managing: APIClient, changes: lis
     response = managing.post("/adapter/reload", {"adapter": "../../etc"}, format="json")
     assert list(response.json()["error"]["details"]) == ["adapter"]
     assert changes == []
+
+
+INTERNAL = "/internal/generate"
+
+
+def internally(body: str, **extra: Any) -> Any:
+    return APIClient().generic("POST", INTERNAL, body, content_type="application/json", **extra)
+
+
+@pytest.fixture
+def bearer() -> dict[str, str]:
+    return {"HTTP_AUTHORIZATION": f"Bearer {settings.AION_SERVICE_KEY}"}
+
+
+@pytest.mark.django_db
+def test_the_internal_call_serves_aions_own_commands(
+    engine: type[FakeEngine], bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.serving.get_engine", FakeEngine)
+    engine.script("um dois")
+    body = encode_request(GenerationRequest(messages=(Message("user", "Conte."),)))
+    response = internally(body, **bearer)
+    lines = b"".join(response.streaming_content).decode().splitlines()
+    assert response.status_code == 200
+    assert "um dois" in lines[-1]
+
+
+@pytest.mark.django_db
+def test_the_internal_call_is_closed_to_everybody_else(
+    managing: APIClient, with_key: Callable[..., APIClient], manager: User, bearer: dict[str, str]
+) -> None:
+    assert internally("{}").status_code == 401
+    assert internally("{}", **bearer, REMOTE_ADDR="192.0.2.7").status_code == 401
+    assert managing.post(INTERNAL, {}, format="json").status_code == 403
+    assert with_key("generate", "adapter", user=manager).post(INTERNAL, {}, format="json").status_code == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("body", ["", "[]", "{", '{"generate": {}}', '{"generate": 1}'])
+def test_the_internal_call_refuses_what_is_no_request(bearer: dict[str, str], body: str) -> None:
+    response = internally(body, **bearer)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
