@@ -332,7 +332,13 @@ def _assemble(path: _Path, found: _Found, decision: RouteDecision, outcome: Outc
         scorer=found.confidence.scorer,
         mean_logprob=outcome.result.mean_logprob if outcome.result else None,
         min_logprob=outcome.result.min_logprob if outcome.result else None,
+        ranking=_ranking(found.retrieval),
     )
+
+
+def _ranking(retrieval: Retrieval) -> tuple[int, ...]:
+    """The selected chunks in their order, then the other candidates in theirs."""
+    return tuple(dict.fromkeys(chunk.chunk_id for chunk in (*retrieval.selected, *retrieval.candidates)))
 
 
 def _record_failure(path: _Path, exc: BaseException) -> None:

@@ -133,7 +133,8 @@ class StillWaiting:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The end of a question. `confidence` and `tau` are what the route was chosen by; `reason` is a stable code and
-    `reason_text` the same in words; `timings` are milliseconds; `grounded` is None where nothing was checked."""
+    `reason_text` the same in words; `timings` are milliseconds; `grounded` is None where nothing was checked; `ranking`
+    is the ids of the chunks found, the selected first, for whoever measures retrieval."""
 
     text: str
     used: Route
@@ -156,6 +157,7 @@ class Answer:
     scorer: str
     mean_logprob: float | None = None
     min_logprob: float | None = None
+    ranking: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """The body of `POST /api/ai/chat`: `text`, `used` and `C` as older clients know them, and AION's own keys."""

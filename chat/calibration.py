@@ -78,7 +78,7 @@ def examples_of(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Example]:
     """Ask every question of known source three times; those known to be unanswerable once."""
-    sources = find_sources(golden, collections)
+    sources = find_sources(golden.questions, collections)
     scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=tuple(collections), groups=None)
     examples: list[Example] = []
     for done, (question, source) in enumerate(zip(golden.questions, sources, strict=True), start=1):
@@ -127,16 +127,15 @@ def fit(examples: Sequence[Example], *, tau: float) -> Fitted:
             "groups": len(groups),
         }
         raise CalibrationRefused(message % values)
-    rows = np.stack([as_vector(example.features) for example in examples])
-    probabilities = _cross_fitted(rows, examples)
-    weights = _fit_weights(rows, examples)
-    return Fitted(weights, report_of(examples, probabilities, tau=tau))
+    report = report_of(examples, cross_fitted(examples), tau=tau)
+    return Fitted(_fit_weights(_rows(examples), examples), report)
 
 
-def _cross_fitted(rows: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+def cross_fitted(examples: Sequence[Example]) -> np.ndarray:
     """`(n,)` probabilities, each from weights fitted without the documents of its fold."""
     from sklearn.model_selection import GroupKFold
 
+    rows = _rows(examples)
     groups = [example.group for example in examples]
     probabilities = np.zeros(len(examples))
     for seen, unseen in GroupKFold(min(FOLDS, len(set(groups)))).split(rows, groups=groups):
@@ -145,8 +144,12 @@ def _cross_fitted(rows: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
     return probabilities
 
 
+def _rows(examples: Sequence[Example]) -> np.ndarray:
+    return np.stack([as_vector(example.features) for example in examples])
+
+
 def _fit_weights(rows: np.ndarray, examples: Sequence[Example]) -> Weights:
-    """Logistic with an L2 penalty; each kind weighs alike within its class, both classes alike (a prior of one half)."""
+    """Logistic with an L2 penalty; kinds weigh alike within their class, both classes alike (a prior of one half)."""
     from sklearn.linear_model import LogisticRegression
 
     low, high = np.percentile(rows, 0.5, axis=0), np.percentile(rows, 99.5, axis=0)
@@ -196,7 +199,7 @@ def report_of(examples: Sequence[Example], probabilities: np.ndarray, *, tau: fl
 
 
 def scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """AUROC, Brier score and expected calibration error (10 equal bins), both classes weighing alike in the last two."""
+    """AUROC, Brier score and expected calibration error in ten bins; both classes weigh alike in the last two."""
     positives, negatives = probabilities[labels], probabilities[~labels]
     above = (positives[:, None] > negatives[None, :]).mean() + 0.5 * (positives[:, None] == negatives[None, :]).mean()
     brier = (((1 - positives) ** 2).mean() + (negatives**2).mean()) / 2

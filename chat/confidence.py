@@ -1,4 +1,4 @@
-"""How sure AION is that the documents answer a question: C in [0, 1]. Two scorers, one function. Pure numpy, no fitting.
+"""How sure AION is that the documents answer a question: C in [0, 1]. Two scorers; pure numpy, no fitting.
 
 `cosine` is the older formula, kept; it cannot gate with E5 (every question scores .89-.95). `calibrated` is a
 logistic on the signals of `chat.features`, fitted by `chat.calibration`: a probability one can set a threshold on.

@@ -178,7 +178,15 @@ def _owner_lives(name: str) -> bool:
         return False
 
 
-def find_sources(golden: GoldenSet, collections: Sequence[str]) -> tuple[Source, ...]:
+def leave_out_installed(golden: GoldenSet) -> GoldenSet:
+    """Without the documents that are installed under the name the file gives: those are searched where they are."""
+    installed = Document.objects.filter(tenant=settings.PRIMARY_TENANT_ID, collection=INSTALLED)
+    names = {name for title, source in installed.values_list("title", "source") for name in (title, Path(source).name)}
+    own = {title: passages for title, passages in golden.documents.items() if title not in names}
+    return GoldenSet(golden.name, golden.questions, own)
+
+
+def find_sources(questions: Sequence[GoldenQuestion], collections: Sequence[str]) -> tuple[Source, ...]:
     """For each question, in order, where its answer stands in `collections`."""
     rows = Document.objects.filter(tenant=settings.PRIMARY_TENANT_ID, collection__in=collections)
     documents = list(rows.values_list("id", "title", "source"))
@@ -186,7 +194,7 @@ def find_sources(golden: GoldenSet, collections: Sequence[str]) -> tuple[Source,
     for document_id, chunk_id, text in Chunk.objects.filter(document__in=rows).values_list("document_id", "id", "text"):
         chunks.setdefault(document_id, []).append((chunk_id, text))
     grams = {chunk_id: _grams(text) for listed in chunks.values() for chunk_id, text in listed}
-    return tuple(_source_of(question, documents, chunks, grams) for question in golden.questions)
+    return tuple(_source_of(question, documents, chunks, grams) for question in questions)
 
 
 def _source_of(

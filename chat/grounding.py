@@ -25,8 +25,8 @@ SOURCES_LINE = re.compile(r"^\W*(?:fontes?|refer[êe]ncias?)\W*:", re.IGNORECASE
 _STOP_STEMS = frozenset(
     tokens(
         "que com para por uma um dos das nos nas aos pelo pela pelos pelas como mais mas seu sua seus suas ele ela "
-        "eles elas isso este esta esse essa isto aquele aquela também já até sobre entre quando onde quem qual quais foi "
-        "ser são está estão era tem têm ter há sim não"
+        "eles elas isso este esta esse essa isto aquele aquela também já até sobre entre quando onde quem qual quais "
+        "foi ser são está estão era tem têm ter há sim não"
     )
 ) | frozenset(tokens(" ".join(FIGURE_WORDS)))
 
@@ -134,7 +134,7 @@ def _carries(passage: Passage, stems: frozenset[str], facts: frozenset[str], sha
 
 
 def _held_by(passage: Passage, stems: frozenset[str], facts: frozenset[str]) -> bool:
-    """Whether a passage that the sentence itself cites bears it; "Custa 89 euros [1]" needs no more than its figures."""
+    """Whether a passage that the sentence cites bears it; "Custa 89 euros [1]" needs no more than its figures."""
     return _carries(passage, stems, facts, 0.0 if facts and len(stems) < CONTENT_STEM else CITED_SHARE)
 
 

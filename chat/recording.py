@@ -144,7 +144,7 @@ def _answered(answer: Answer) -> dict[str, Json]:
 
 def _append_turns(conversation: Conversation, question: Question, answer: Answer) -> None:
     conversation.save()
-    meta = {"used": answer.used, "C": answer.confidence, "tau": answer.tau, "mode": answer.mode}
+    meta: dict[str, object] = {"used": answer.used, "C": answer.confidence, "tau": answer.tau, "mode": answer.mode}
     meta |= {"reasonText": answer.reason_text, "sources": [source.as_dict() for source in answer.sources]}
     Message.objects.bulk_create(
         [

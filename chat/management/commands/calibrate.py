@@ -10,16 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from chat import calibration, control
 from chat.confidence import DEFAULT_FILE
 from chat.exceptions import ChatError
-from chat.golden import INSTALLED, read_golden, scratch
+from chat.golden import INSTALLED, leave_out_installed, read_golden, scratch
 from chat.management.progress import Progress
 from retrieval.embeddings import get_embedder
 from retrieval.exceptions import RetrievalError
+
+DEMO_QUESTIONS = settings.BASE_DIR / "demo" / "golden.jsonl"
 
 
 class Command(BaseCommand):
@@ -48,7 +51,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        files: list[Path] = options["golden"] or calibration.golden_files()
+        files: list[Path] = options["golden"] or [DEMO_QUESTIONS]
         try:
             fitted = calibration.fit(self._examples(files), tau=control.current().tau)
         except (ChatError, RetrievalError) as exc:
@@ -67,7 +70,7 @@ class Command(BaseCommand):
     def _examples(self, files: list[Path]) -> list[calibration.Example]:
         examples: list[calibration.Example] = []
         for path in files:
-            golden = read_golden(path)
+            golden = leave_out_installed(read_golden(path))
             with ExitStack() as stack, Progress(self.stderr, path.name) as progress:
                 own = stack.enter_context(scratch(golden)) if golden.documents else INSTALLED
                 examples += calibration.examples_of(golden, [own], progress=progress)
