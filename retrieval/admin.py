@@ -57,13 +57,13 @@ class AccessForm(forms.Form):
     """What documents are marked with."""
 
     labels = forms.CharField(
-        label=_("labels"),
+        label=_("Labels"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Separated by commas. “local-only” never leaves this machine."),
     )
     groups = forms.CharField(
-        label=_("groups"),
+        label=_("Groups"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Who may find them, separated by commas. Empty means everyone."),
