@@ -46,12 +46,13 @@ class Button:
 def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's hook: what `templates/admin/index.html` shows."""
     tenant = settings.PRIMARY_TENANT_ID
+    hidden = {"tau", "force-fallback" if control.current().fallback_forced() else "stop-forcing"}
     context |= {
         "title": _("Panel"),
         "lights": lights(),
         "tau": control.current().tau,
         "tau_form": TauForm(initial={"tau": control.current().tau}),
-        "buttons": [button_of(action, request) for action in ACTIONS.values() if action.slug != "tau"],
+        "buttons": [button_of(action, request) for action in ACTIONS.values() if action.slug not in hidden],
         "tau_button": button_of(ACTIONS["tau"], request),
         "routes": routes_chart(metrics.routes_by_day(tenant, DAYS)),
         "heatmap": heat_table(metrics.retrieval_heatmap(tenant, DAYS, HEATMAP_DOCUMENTS)),

@@ -38,7 +38,7 @@ class ConversationAdmin(ReadOnlyAdmin):
     """Conversations as they were, for those who may read them."""
 
     list_display = ("updated_at", "name", "user", "key", "turns")
-    list_display_links = ("name",)
+    list_display_links = ("updated_at", "name")
     list_select_related = ("user", "key")
     search_fields = ("title",)
     change_form_template = "admin/chat/conversation.html"
@@ -220,7 +220,16 @@ class CalibrationAdmin(ReadOnlyAdmin):
 
     list_display = ("created_at", "active", "fitted_on", "embedder", "chunk_count", "auroc", "ece")
     change_form_template = "admin/chat/calibration.html"
-    fields = ("created_at", "active", "fitted_on", "embedder", "generation", "chunk_count", "search_settings", "weights")
+    fields = (
+        "created_at",
+        "active",
+        "fitted_on",
+        "embedder",
+        "generation",
+        "chunk_count",
+        "search_settings",
+        "weights",
+    )
     list_before_template = "admin/chat/calibration_help.html"
 
     def render_change_form(

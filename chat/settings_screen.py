@@ -194,9 +194,9 @@ class SettingsAdmin(ReadOnlyAdmin):
         rows = differences(values_of(before_of(revision)), values_of(revision))
         return "; ".join(f"{name}: {before} → {after}" for name, before, after in rows) or "—"
 
-    @display(description=_("in force"), label="success")
-    def in_force(self, revision: ChatSettingsRevision) -> Any:
-        return _("in force") if revision.pk == control.current().revision else None
+    @display(description=_("in force"), label={"in_force": "success"})
+    def in_force(self, revision: ChatSettingsRevision) -> tuple[str, Any] | None:
+        return ("in_force", _("in force")) if revision.pk == control.current().revision else None
 
 
 def before_of(revision: ChatSettingsRevision) -> ChatSettingsRevision | None:

@@ -53,7 +53,7 @@ class AdapterAdmin(ReadOnlyAdmin):
     list_before_template = "admin/inference/adapter_help.html"
     fields = (
         "name",
-        "served",
+        "is_served",
         "state",
         "digest",
         "base_model",
@@ -65,12 +65,18 @@ class AdapterAdmin(ReadOnlyAdmin):
         "created_by",
         "created_at",
     )
-    readonly_fields = ("served", "size")
+    readonly_fields = ("is_served", "size")
 
-    @display(description=_("served now"), label="success")
-    def served(self, adapter: Adapter) -> Any:
-        reports = ProcessReport.objects.filter(adapter_digest=adapter.digest)
-        return _("serving") if any(report.is_alive for report in reports) else None
+    @display(description=_("served now"), label={"serving": "success"})
+    def served(self, adapter: Adapter) -> tuple[str, Any] | None:
+        return ("serving", _("serving")) if self._is_served(adapter) else None
+
+    @display(description=_("served now"), boolean=True)
+    def is_served(self, adapter: Adapter) -> bool:
+        return self._is_served(adapter)
+
+    def _is_served(self, adapter: Adapter) -> bool:
+        return any(report.is_alive for report in ProcessReport.objects.filter(adapter_digest=adapter.digest))
 
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
     def state_label(self, adapter: Adapter) -> tuple[str, str]:

@@ -116,7 +116,7 @@ class QuestionAdmin(EventListAdmin):
     """Every answered question; its page tells how the answer came to be."""
 
     list_display = ("asked_at", "question", "route", "confidence", "took", "cost")
-    list_display_links = ("question",)
+    list_display_links = ("asked_at", "question")
     list_filter = (RouteFilter, StatusFilter, PeriodFilter)
     search_fields = ("meta__prompt",)
     search_help_text = _("words of the question")
@@ -232,7 +232,8 @@ class BudgetLimitAdmin(SimpleHistoryAdmin, ModelAdmin):
         taken = limit.spent_usd + limit.reserved_usd
         share = min(100, round(100 * taken / limit.limit_usd)) if limit.limit_usd else 100
         return format_html(
-            '<span class="aion-meter"><meter min="0" max="100" high="80" optimum="0" value="{0}">{0} %</meter> {0} %</span>',
+            '<span class="aion-meter"><meter min="0" max="100" high="80" optimum="0" value="{0}">{0} %</meter>'
+            " {0} %</span>",
             share,
         )
 
@@ -291,7 +292,7 @@ class FeedbackAdmin(ReadOnlyAdmin):
     """What people thought of the answers."""
 
     list_display = ("created_at", "vote_label", "asked", "comment", "corrected")
-    list_display_links = ("asked",)
+    list_display_links = ("created_at", "asked")
     list_filter = ("vote",)
     search_fields = ("question", "comment", "correction")
     fields = ("created_at", "vote_name", "question", "reply", "comment", "correction", "relevant_sources", "answer")

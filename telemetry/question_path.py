@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
+
 from telemetry.models import Event, Feedback
 
 
@@ -29,6 +31,7 @@ class QuestionPath:
     stages: tuple[Stage, ...]
     feedback: tuple[Feedback, ...]
     total_ms: float | None
+    asker: str
 
 
 def question_path(event: Event) -> QuestionPath:
@@ -42,6 +45,7 @@ def question_path(event: Event) -> QuestionPath:
         stages=_stages(meta),
         feedback=tuple(Feedback.objects.filter(tenant=event.tenant, event_id=event.pk)),
         total_ms=total_ms(meta),
+        asker=_name_of(meta.get("userId")),
     )
 
 
@@ -50,6 +54,12 @@ def total_ms(meta: Mapping[str, Any]) -> float | None:
     timings = meta.get("timings") or {}
     total = timings.get("total")
     return float(total) if total is not None else (sum(timings.values()) or None)
+
+
+def _name_of(user_id: Any) -> str:
+    """The person who asked; "" for a program without one, or for who is gone."""
+    person = get_user_model().objects.filter(pk=user_id).first() if user_id else None
+    return str(person) if person else ""
 
 
 def _retrieval_of(event: Event) -> Mapping[str, Any]:
