@@ -7,13 +7,15 @@ Two forms: SQuAD JSON (a document a `title`, its passages the chunks) and JSON l
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psutil
 from django.conf import settings
@@ -28,7 +30,11 @@ from retrieval.text import fold
 SCRATCH = "scratch"
 INSTALLED = "main"
 GRAM = 5
+SHORT = 8  # words; so short a passage is looked for as it stands
 OVERLAP = 0.3  # share of the shorter text's 5-grams that make two passages the same place
+
+_WORD = re.compile(r"\w+")
+_ChunkWords = tuple[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,34 +196,26 @@ def find_sources(questions: Sequence[GoldenQuestion], collections: Sequence[str]
     """For each question, in order, where its answer stands in `collections`."""
     rows = Document.objects.filter(tenant=settings.PRIMARY_TENANT_ID, collection__in=collections)
     documents = list(rows.values_list("id", "title", "source"))
-    chunks: dict[Any, list[tuple[int, str]]] = {}
+    chunks: dict[UUID, list[_ChunkWords]] = {}
     for document_id, chunk_id, text in Chunk.objects.filter(document__in=rows).values_list("document_id", "id", "text"):
-        chunks.setdefault(document_id, []).append((chunk_id, text))
-    grams = {chunk_id: _grams(text) for listed in chunks.values() for chunk_id, text in listed}
-    return tuple(_source_of(question, documents, chunks, grams) for question in questions)
+        chunks.setdefault(document_id, []).append((chunk_id, _words(text)))
+    return tuple(_source_of(question, documents, chunks) for question in questions)
 
 
 def _source_of(
     question: GoldenQuestion,
-    documents: Sequence[tuple[Any, str, str]],
-    chunks: Mapping[Any, Sequence[tuple[int, str]]],
-    grams: Mapping[int, frozenset[tuple[str, ...]]],
+    documents: Sequence[tuple[UUID, str, str]],
+    chunks: Mapping[UUID, Sequence[_ChunkWords]],
 ) -> Source:
     named = [row[0] for row in documents if question.document and _is_named(question.document, row[1], row[2])]
-    passage = _grams(question.passage) if question.passage else frozenset()
-    overlapping = [
-        chunk_id
-        for document_id in named
-        for chunk_id, _text in chunks.get(document_id, ())
-        if _meet(passage, grams[chunk_id])
-    ]
-    if not question.passage:
-        overlapping = [chunk_id for document_id in named for chunk_id, _text in chunks.get(document_id, ())]
+    own = [chunk for document_id in named for chunk in chunks.get(document_id, ())]
+    passage = _words(question.passage)
+    answering = [chunk_id for chunk_id, words in own if not question.passage or _meet(passage, words)]
     return Source(
         hidden_document=Hidden(document_ids=frozenset(named)),
-        hidden_passage=Hidden(chunk_ids=frozenset(overlapping)),
+        hidden_passage=Hidden(chunk_ids=frozenset(answering)),
         group=question.document or question.text,
-        has_neighbours=any(len(chunks.get(document_id, ())) > len(overlapping) for document_id in named),
+        has_neighbours=len(own) > len(answering),
     )
 
 
@@ -225,10 +223,21 @@ def _is_named(document: str, title: str, source: str) -> bool:
     return document == title or Path(source).name == Path(document).name
 
 
-def _grams(text: str) -> frozenset[tuple[str, ...]]:
-    words = fold(text).split()
-    return frozenset(tuple(words[at : at + GRAM]) for at in range(max(1, len(words) - GRAM + 1)))
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(fold(text)))
 
 
-def _meet(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> bool:
-    return len(one & other) >= OVERLAP * min(len(one), len(other)) if one and other else False
+def _meet(passage: tuple[str, ...], chunk: tuple[str, ...]) -> bool:
+    """Whether a chunk holds the passage, or a good part of one is in the other."""
+    shorter, longer = sorted((passage, chunk), key=len)
+    if not shorter:
+        return False
+    if len(shorter) < SHORT:
+        return f" {' '.join(shorter)} " in f" {' '.join(longer)} "
+    common = _grams(shorter) & _grams(longer)
+    return len(common) >= OVERLAP * len(_grams(shorter))
+
+
+@lru_cache(maxsize=20_000)
+def _grams(words: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+    return frozenset(words[at : at + GRAM] for at in range(len(words) - GRAM + 1))

@@ -7,7 +7,8 @@ from chat.grounding import Fault, Passage, check_sentence, is_repeated
 PASSAGES = (
     Passage.of(
         1,
-        "Sintra dia inteiro. O passeio custa € 89 por pessoa e sai às 8h30 do Rossio. Crianças até três anos não pagam.",
+        "Sintra dia inteiro. O passeio custa € 89 por pessoa e sai às 8h30 do Rossio. "
+        "Crianças até três anos não pagam.",
     ),
     Passage.of(2, "Sintra meio dia. Sai às 9h e volta às 13h. Preço: 49 euros. De segunda a sexta, até 10/05/2026."),
 )
