@@ -77,7 +77,11 @@ def test_a_long_section_is_cut_into_about_equal_parts() -> None:
 
 def test_table_rows_are_never_cut() -> None:
     rows = [Block(BlockKind.ROW, f"Passeio: P{number}; Preço: {number} €") for number in range(40)]
-    lines = [line for d in chunk(rows, title="", count_tokens=count_words, max_tokens=30).chunks for line in d.text.split("\n")]
+    lines = [
+        line
+        for d in chunk(rows, title="", count_tokens=count_words, max_tokens=30).chunks
+        for line in d.text.split("\n")
+    ]
     assert lines == [row.text for row in rows]
 
 

@@ -41,7 +41,9 @@ def texts(document: ParsedDocument, kind: BlockKind) -> list[str]:
 
 
 def test_a_pdf_keeps_pages_and_headings(parsed: ParseOne) -> None:
-    document = parsed("manual.pdf", files.pdf("# Chegada\nVenha cedo, por favor.", "# Saida\nSaia tarde.", title="Manual"))
+    document = parsed(
+        "manual.pdf", files.pdf("# Chegada\nVenha cedo, por favor.", "# Saida\nSaia tarde.", title="Manual")
+    )
     assert document.title == "Manual"
     assert [(b.kind, b.text, b.page) for b in document.blocks] == [
         (BlockKind.HEADING, "Chegada", 1),
@@ -105,7 +107,14 @@ def test_csv_finds_its_delimiter(parsed: ParseOne) -> None:
 def test_a_squad_file_is_a_document_a_title_and_a_passage_a_paragraph(parser: Parser, tmp_path: Path) -> None:
     path = tmp_path / "q.json"
     path.write_text(
-        json.dumps({"data": [{"title": "A_B", "paragraphs": [{"context": "Um."}, {"context": "Dois."}]}, {"title": "C", "paragraphs": [{"context": "Três."}]}]})
+        json.dumps(
+            {
+                "data": [
+                    {"title": "A_B", "paragraphs": [{"context": "Um."}, {"context": "Dois."}]},
+                    {"title": "C", "paragraphs": [{"context": "Três."}]},
+                ]
+            }
+        )
     )
     documents = parser.parse(path)
     assert [(d.title, [(b.kind, b.text) for b in d.blocks]) for d in documents] == [
@@ -179,7 +188,9 @@ def test_a_file_that_takes_too_long_kills_only_its_process(tmp_path: Path) -> No
 
 @given(st.binary(max_size=400), st.sampled_from([".pdf", ".docx", ".html", ".md", ".txt", ".csv", ".json", ".jsonl"]))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_random_bytes_are_read_or_refused_never_worse(tmp_path_factory: pytest.TempPathFactory, data: bytes, kind: str) -> None:
+def test_random_bytes_are_read_or_refused_never_worse(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, kind: str
+) -> None:
     path = tmp_path_factory.getbasetemp() / f"random{kind}"
     path.write_bytes(data)
     try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError
 
-from retrieval import candidates, search
+from retrieval import bm25, candidates, search
 from retrieval.documents import delete_document, set_groups
 from retrieval.exceptions import EmbeddingFailed, SearchFailed
 from retrieval.explanation import explain
@@ -15,6 +16,7 @@ from retrieval.ingestion import ingest_text
 from retrieval.models import Chunk, Document
 from retrieval.results import Hidden, Retrieval, SearchScope, SearchSettings, SearchTimings
 from retrieval.search import retrieve
+from retrieval.text import tokens
 
 pytestmark = [pytest.mark.django_db]
 BringIn = Callable[..., Path]
@@ -55,7 +57,9 @@ def test_the_passage_that_answers_comes_first() -> None:
 @pytest.mark.parametrize(("with_accents", "without"), [("crianças", "criancas"), ("CHUVA À NOITE", "chuva a noite")])
 def test_accents_and_case_change_nothing_in_the_text_scores(with_accents: str, without: str) -> None:
     first, second = retrieve(with_accents, scope=CASA), retrieve(without, scope=CASA)
-    assert [(h.chunk_id, h.text_score) for h in first.candidates] == [(h.chunk_id, h.text_score) for h in second.candidates]
+    assert [(h.chunk_id, h.text_score) for h in first.candidates] == [
+        (h.chunk_id, h.text_score) for h in second.candidates
+    ]
     assert first.terms == second.terms
 
 
@@ -127,6 +131,22 @@ def test_a_question_is_data() -> None:
     for question in ["'; DROP TABLE retrieval_chunk; --", "%s %(x)s", "a\0b", "{}", "\\"]:
         retrieve(question, scope=CASA)
     assert Chunk.objects.count() == 4
+
+
+@pytest.mark.usefixtures("house")
+def test_text_scores_are_bm25_to_the_last_digit() -> None:
+    found = retrieve("cancelamento da criança até 48 horas", scope=CASA)
+    documents = {hit.chunk_id: Counter(tokens(f"{hit.title}\n{hit.text}")) for hit in found.candidates}
+    mean_length = sum(counts.total() for counts in documents.values()) / 4
+    for hit in found.candidates:
+        counts = documents[hit.chunk_id]
+        length = 1 - bm25.B + bm25.B * counts.total() / mean_length
+        expected = sum(
+            t.idf * counts[t.term] * (bm25.K1 + 1) / (counts[t.term] + bm25.K1 * length) for t in found.terms
+        )
+        assert hit.text_score == pytest.approx(expected, rel=1e-12)
+    frequency = sum(1 for counts in documents.values() if counts["cancel"])
+    assert {t.term: t.idf for t in found.terms}["cancel"] == bm25.idf(frequency, 4)
 
 
 @pytest.mark.usefixtures("house")
