@@ -117,20 +117,24 @@ def retrieval_heatmap(tenant: str, days: int, documents: int, *, now: datetime |
         cursor.execute(
             """
             WITH hits AS (
-                SELECT e.id, (e.at AT TIME ZONE %(zone)s)::date AS day,
-                       item ->> 'documentId' AS document, max(item ->> 'title') AS title
-                  FROM telemetry_event e CROSS JOIN LATERAL jsonb_path_query(e.meta, '$.items[*]') AS item
+                SELECT DISTINCT e.id, (e.at AT TIME ZONE %(zone)s)::date AS day,
+                       jsonb_path_query(e.meta, '$.items[*].documentId') #>> '{}' AS document
+                  FROM telemetry_event e
                  WHERE e.tenant = %(tenant)s AND e.kind = 'retrieval' AND e.id >= %(low)s AND e.id < %(high)s
-                   AND item ? 'documentId'
-                 GROUP BY e.id, day, document
             ), busiest AS (
-                SELECT document, count(*) AS total, (array_agg(title ORDER BY id DESC))[1] AS title
+                SELECT document, count(*) AS total, (array_agg(id ORDER BY id DESC))[1] AS latest
                   FROM hits GROUP BY document ORDER BY total DESC, document LIMIT %(documents)s
+            ), titled AS (
+                SELECT b.document, b.total, (
+                    SELECT item ->> 'title'
+                      FROM telemetry_event e CROSS JOIN LATERAL jsonb_path_query(e.meta, '$.items[*]') AS item
+                     WHERE e.id = b.latest AND item ->> 'documentId' = b.document LIMIT 1
+                ) AS title FROM busiest b
             )
-            SELECT document, b.title, day, count(*)
-              FROM hits JOIN busiest b USING (document)
-             GROUP BY document, b.title, b.total, day
-             ORDER BY b.total DESC, document, day
+            SELECT document, title, day, count(*)
+              FROM hits JOIN titled USING (document)
+             GROUP BY document, title, total, day
+             ORDER BY total DESC, document, day
             """,
             {"zone": str(timezone.get_default_timezone()), "tenant": tenant, "documents": documents, **window.bounds},
         )

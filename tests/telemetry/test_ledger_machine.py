@@ -105,6 +105,6 @@ class TestLedger(TestCase):
         run_state_machine_as_test(
             Ledger,
             settings=settings(
-                max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )
