@@ -148,9 +148,7 @@ class ApiKeyAdmin(ModelAdmin):
             "key": obj,
             "text": request.META["aion.issued_key"],
         }
-        response = TemplateResponse(request, "admin/chat/key_once.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, "admin/chat/key_once.html", context)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.revoke)

