@@ -99,7 +99,7 @@ def measure_ingestion(squad: Path, passages: Sequence[str]) -> None:
     report = ingest([squad], tenant=TENANT, collection="faquad")
     rate = sum(outcome.chunks for outcome in report.documents) / (time.perf_counter() - started)
     texts = [question.passage for question in read_squad(squad)]
-    sample = list(dict.fromkeys(texts))
+    sample = list(dict.fromkeys(texts))[::4]
     started = time.perf_counter()
     embedder.passages(sample)
     bare = len(sample) / (time.perf_counter() - started)

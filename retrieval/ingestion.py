@@ -23,7 +23,7 @@ from retrieval.models import Document, Shelf
 from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, Unparsable
 from retrieval.parsing.formats import MEDIA_TYPES
 from retrieval.parsing.sandbox import Parser
-from retrieval.storage import Origin, Place, Stored, find_source, keep_same_bytes, store
+from retrieval.storage import PART_MARK, Origin, Place, Stored, drop_other_parts, find_source, keep_same_bytes, store
 
 log = logging.getLogger(__name__)
 EMBEDDED_AT_ONCE = 64
@@ -175,17 +175,21 @@ def _ingest_file(
     except Unparsable as exc:
         yield _rejected(path, source, place, exc)
         return
+    sources: list[str] = []
     for document in parsed:
-        part_source = f"{source}#{document.part}" if document.part else source
+        sources.append(f"{source}{PART_MARK}{document.part}" if document.part else source)
         part_digest = _digest_of(document) if document.part else digest
-        origin = Origin(part_source, document.title, document.media_type, part_digest, size)
+        origin = Origin(sources[-1], document.title, document.media_type, part_digest, size)
         yield _ingest_document(document, origin, place, here, progress)
+    drop_other_parts(place, source, sources)
 
 
 def _measured(path: Path, limits: Limits) -> tuple[int, str]:
     """Size and SHA-256; a file too large is refused before it is read."""
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            raise Unparsable(RejectionCode.UNREADABLE, "not a regular file")
         if size > limits.file_bytes:
             raise Unparsable(RejectionCode.TOO_LARGE, f"{size} bytes")
         if path.suffix.lower() not in MEDIA_TYPES:

@@ -45,9 +45,7 @@ def select(relevance: Floats, vectors: Floats, *, count: int, trade_off: float) 
 def _rescaled_likeness(vectors: Floats) -> Floats:
     """(n, n) similarities between different candidates, rescaled among themselves."""
     # Not BLAS: its threads cost more than this small product.
-    likeness: Floats = np.einsum(
-        "id,jd->ij", vectors, vectors
-    )
+    likeness: Floats = np.einsum("id,jd->ij", vectors, vectors)
     different = ~np.eye(len(likeness), dtype=bool)
     if different.any():
         likeness[different] = rescaled(likeness[different])

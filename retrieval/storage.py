@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from retrieval.chunking import ChunkDraft, ChunkedDocument, embedded_text
 from retrieval.embeddings import Vectors
@@ -16,6 +17,8 @@ from retrieval.models import Chunk, Document
 from retrieval.text import tokens
 
 MAX_FREQUENCY = 32_767
+PART_MARK = "/#"
+"""Between a file's source and a part's name: no file can lie below a file, so it is no other file's source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,15 @@ class Stored:
 
 
 def find_same_bytes(place: Place, sha256: str) -> Document | None:
-    return Document.objects.filter(tenant=place.tenant, collection=place.collection, sha256=sha256).first()
+    return (
+        Document.objects.filter(tenant=place.tenant, collection=place.collection, sha256=sha256).defer("text").first()
+    )
 
 
 def find_source(place: Place, source: str) -> Document | None:
-    return Document.objects.filter(tenant=place.tenant, collection=place.collection, source=source).first()
+    return (
+        Document.objects.filter(tenant=place.tenant, collection=place.collection, source=source).defer("text").first()
+    )
 
 
 def keep_same_bytes(place: Place, origin: Origin) -> Stored | None:
@@ -64,6 +71,13 @@ def keep_same_bytes(place: Place, origin: Origin) -> Stored | None:
     with transaction.atomic():
         _lock(place, origin)
         return _same_bytes_kept(place, origin)
+
+
+def drop_other_parts(place: Place, source: str, kept: Sequence[str]) -> None:
+    """Remove what earlier versions of a file held and its newest does not."""
+    held = Document.objects.filter(tenant=place.tenant, collection=place.collection)
+    of_this_file = Q(source=source) | Q(source__startswith=f"{source}{PART_MARK}")
+    held.filter(of_this_file).exclude(source__in=kept).only("pk").delete()
 
 
 def store(place: Place, origin: Origin, content: ChunkedDocument, vectors: Vectors, *, generation: int) -> Stored:

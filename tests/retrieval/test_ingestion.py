@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from retrieval import storage
 from retrieval.documents import delete_document, knowledge_statistics, set_groups, set_labels
 from retrieval.exceptions import DocumentRejected
 from retrieval.ingestion import Progress, Status, delete_collection, ingest, ingest_text
-from retrieval.models import Chunk, Document, EmbeddingGeneration
+from retrieval.models import Chunk, Document, EmbeddingGeneration, Shelf
 from retrieval.parsing.blocks import Limits
 from tests.retrieval import files
 from tests.retrieval.conftest import WordEmbedder
@@ -158,6 +159,20 @@ def test_a_squad_file_gives_a_chunk_a_passage(tmp_path: Path) -> None:
     assert ingest([path], tenant="casa").documents[0].status is Status.UNCHANGED
 
 
+def test_a_part_that_a_newer_file_lacks_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "q.json"
+    for titles in ("AB", "BC"):
+        entries = [{"title": title, "paragraphs": [{"context": f"Texto {title}."}]} for title in titles]
+        path.write_text(json.dumps({"data": entries}))
+        ingest([path], tenant="casa")
+    assert sorted(Document.objects.values_list("title", flat=True)) == ["B", "C"]
+
+
+def test_what_is_no_regular_file_is_skipped(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fila.txt")
+    assert ingest([tmp_path / "fila.txt"], tenant="casa").documents[0].code == "unreadable"
+
+
 def test_text_without_a_file_can_be_brought_in() -> None:
     assert ingest_text("T", passages=["Um.", "Dois."], tenant="casa", collection="x").chunks == 2
     assert ingest_text("U", "Primeiro.\n\nSegundo.", tenant="casa", collection="x").chunks == 1
@@ -188,7 +203,8 @@ def test_labels_and_groups_move_a_document_with_its_vectors_and_postings(bring_i
     assert set_labels(document.pk, ["b", " a ", "b", ""], tenant="casa")
     assert set_groups(document.pk, ["rh"], tenant="casa")
     document.refresh_from_db()
-    assert (document.labels, document.groups, document.shelf.groups) == (["a", "b"], ["rh"], ["rh"])
+    assert (document.labels, document.groups) == (["a", "b"], ["rh"])
+    assert Shelf.objects.get(document=document).groups == ["rh"]
     with connection.cursor() as cursor:
         cursor.execute("SELECT shelf_id FROM retrieval_embedding UNION SELECT shelf_id FROM retrieval_posting")
         assert cursor.fetchall() == [(document.shelf_id,)]

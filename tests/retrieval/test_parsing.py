@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,8 @@ def test_a_web_page_is_its_content_only(parsed: ParseOne) -> None:
     document = parsed(
         "p.html",
         "<html><head><title>Fado</title><script>x()</script></head><body><nav>Menu</nav><h2>Preço</h2>"
-        "<p>Custa <b>74 €</b>.</p><ul><li>jantar</li></ul><p style='display: none'>oculto</p><footer>rodapé</footer></body>",
+        "<p>Custa <b>74 €</b>.</p><ul><li>jantar</li></ul><p style='display: none'>oculto</p>"
+        "<footer>rodapé</footer></body>",
     )
     assert document.title == "Fado"
     assert [b.text for b in document.blocks] == ["Preço", "Custa 74 €.", "- jantar"]
@@ -193,9 +195,7 @@ def test_random_bytes_are_read_or_refused_never_worse(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"random{kind}"
     path.write_bytes(data)
-    try:
+    documents = []
+    with suppress(Unparsable):
         documents = parse(path, path.name, LIMITS)
-    except Unparsable as refusal:
-        assert refusal.code in RejectionCode
-    else:
-        assert all(any(char.isalnum() for char in block.text) for document in documents for block in document.blocks)
+    assert all(any(char.isalnum() for char in block.text) for document in documents for block in document.blocks)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,7 +77,7 @@ def test_sentences_are_slices_in_order_and_lose_only_white_space(text: str) -> N
     found = split_sentences(text)
     assert all(text[sentence.start : sentence.end] == sentence.text for sentence in found)
     assert "".join("".join(sentence.text.split()) for sentence in found) == "".join(text.split())
-    assert all(first.end <= second.start for first, second in zip(found, found[1:], strict=False))
+    assert all(first.end <= second.start for first, second in pairwise(found))
 
 
 @given(st.text(max_size=300))
