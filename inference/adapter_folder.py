@@ -20,21 +20,21 @@ CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 CARD = "aion.json"  # ours: which base model it was made for, and how
 _INDEX = f"{WEIGHTS}.index.json"
-_IGNORED_SUFFIXES = {
-    ".json",
-    ".md",
-    ".txt",
-    ".jinja",
-}  # what training tools leave beside an adapter; never read or kept
+_IGNORED_SUFFIXES = {".json", ".md", ".txt", ".jinja"}  # training tools leave such files; never read or kept
 MAX_BYTES = 2 * 1024**3
 MAX_HEADER_BYTES = 16 * 1024**2
 MAX_RANK = 512
 MAX_NORM = 1e4  # a LoRA matrix of a trained adapter has a Frobenius norm of 1 to 100
 _PICKLES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
-_DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 _FORBIDDEN_SETTINGS = (
-    "auto_mapping", "modules_to_save", "layer_replication", "trainable_token_indices", "megatron_config", "loftq_config",
-)  # fmt: skip
+    "auto_mapping",
+    "layer_replication",
+    "loftq_config",
+    "megatron_config",
+    "modules_to_save",
+    "trainable_token_indices",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,12 @@ def _read_config(path: Path) -> dict[str, Any]:
     rank = config.get("r")
     if not isinstance(rank, int) or not 1 <= rank <= MAX_RANK:
         raise AdapterRejected("bad_config", _("The adapter's rank must lie between 1 and 512."))
-    for setting in _FORBIDDEN_SETTINGS:
-        if config.get(setting):
-            message = _("The adapter's setting %(setting)s is not supported.") % {"setting": setting}
-            raise AdapterRejected("bad_config", message)
+    unsupported = [name for name in _FORBIDDEN_SETTINGS if config.get(name)]
     if config.get("bias", "none") != "none":
-        raise AdapterRejected(
-            "bad_config", _("The adapter's setting %(setting)s is not supported.") % {"setting": "bias"}
-        )
+        unsupported.append("bias")
+    if unsupported:
+        message = _("The adapter's setting %(setting)s is not supported.") % {"setting": unsupported[0]}
+        raise AdapterRejected("bad_config", message)
     return config
 
 

@@ -6,9 +6,9 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,14 +19,15 @@ from inference.engine import ServedAdapter
 from inference.exceptions import AdapterRejected
 from inference.models import ALIVE_WITHIN, Adapter, DesiredState, ProcessReport
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
 OLDER_ADAPTER_DIR = Path("trainer/lora/out/adapter")
 PATIENCE_S = 120.0
 _LOOK_EVERY_S = 0.2
 
 
-def register(
-    folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPORTED, by: AbstractBaseUser | None = None
-) -> Adapter:
+def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPORTED, by: User | None = None) -> Adapter:
     """Check `folder`, copy what counts into the registry, and return its row; the same bytes are one adapter.
 
     Raises `AdapterRejected` (also for an adapter of another base model) or `ModelNotFound`.
@@ -71,7 +72,7 @@ def desired_state() -> DesiredState | None:
 
 
 def default_adapter_folder() -> Path | None:
-    """What a bare reload reads: `AION_ADAPTER_DIR`, the older design's folder, or the adapter shipped with the model."""
+    """What a bare reload reads: `AION_ADAPTER_DIR`, the older design's folder, or the shipped adapter."""
     if settings.AION_ADAPTER_DIR:
         return Path(settings.AION_ADAPTER_DIR)
     older = Path(settings.BASE_DIR) / OLDER_ADAPTER_DIR
@@ -80,7 +81,7 @@ def default_adapter_folder() -> Path | None:
     return BUNDLED_ADAPTER if not settings.AION_BASE_MODEL and BUNDLED_ADAPTER.is_dir() else None
 
 
-def register_default(*, by: AbstractBaseUser | None = None) -> Adapter:
+def register_default(*, by: User | None = None) -> Adapter:
     """The adapter a bare reload serves, registered if new. Raises `AdapterRejected`."""
     folder = default_adapter_folder()
     if folder is None:
@@ -90,22 +91,19 @@ def register_default(*, by: AbstractBaseUser | None = None) -> Adapter:
 
 
 def set_desired(
-    adapter_id: int | None, *, merged: bool = False, by: AbstractBaseUser | None = None, reason: str = ""
+    adapter_id: int | None, *, merged: bool = False, by: User | None = None, reason: str = ""
 ) -> DesiredState:
     """Wish for an adapter (None: the base model alone). Live processes follow within seconds."""
     return DesiredState.objects.create(adapter_id=adapter_id, merged=merged, created_by=by, reason=reason)
 
 
-def reload_adapter(adapter_id: int | None = None, *, by: AbstractBaseUser | None = None) -> None:
-    """Serve the adapter `adapter_id`, by default the configured one. Raises `AdapterRejected`; the old one then stays."""
-    if adapter_id is None:
-        adapter = register_default(by=by)
-    else:
-        adapter = _registered(adapter_id)
+def reload_adapter(adapter_id: int | None = None, *, by: User | None = None) -> None:
+    """Serve the adapter `adapter_id`, else the configured one. Raises `AdapterRejected`; the old one then stays."""
+    adapter = register_default(by=by) if adapter_id is None else _registered(adapter_id)
     _bring_about(set_desired(adapter.pk, by=by, reason="reload"))
 
 
-def merge_adapter(*, by: AbstractBaseUser | None = None) -> None:
+def merge_adapter(*, by: User | None = None) -> None:
     """Serve a merged copy of base and current adapter. Raises `AdapterRejected`; nothing changes then."""
     current = desired_state()
     if current is None or current.adapter is None:
@@ -115,7 +113,7 @@ def merge_adapter(*, by: AbstractBaseUser | None = None) -> None:
     _bring_about(set_desired(current.adapter.pk, merged=True, by=by, reason="merge"))
 
 
-def rollback_adapter(*, by: AbstractBaseUser | None = None) -> None:
+def rollback_adapter(*, by: User | None = None) -> None:
     """Serve what served before the present adapter. Raises `AdapterRejected`."""
     current = desired_state()
     served = DesiredState.objects.filter(outcome=DesiredState.Outcome.SERVED)

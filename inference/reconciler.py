@@ -1,4 +1,4 @@
-"""Keeps a serving process at what the database desires, and tells what it really serves. Without a database it waits."""
+"""Keeps a serving process at what the database desires and reports what it serves. Without a database it waits."""
 
 from __future__ import annotations
 

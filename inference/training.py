@@ -1,4 +1,4 @@
-"""Training runs: their profile, their result folder, their rows. The training itself is `inference.sft`, loaded late."""
+"""Training runs: profile, result folder, rows. The training itself is `inference.sft`, imported late."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +22,9 @@ from inference.base_models import base_model_path, base_sha256, file_sha256
 from inference.exceptions import InferenceError
 from inference.models import Adapter, TrainingRun
 from inference.training_data import Example, read_examples
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 NICENESS = 10
 Progress = Callable[[str], None]
@@ -76,7 +78,7 @@ def train(
     return TrainedAdapter(out, card)
 
 
-def register_trained(trained: TrainedAdapter, *, by: AbstractBaseUser | None = None) -> Adapter:
+def register_trained(trained: TrainedAdapter, *, by: User | None = None) -> Adapter:
     """The adapter of a run as a candidate in the registry."""
     name = f"{trained.folder.parent.name}-{trained.folder.name}"
     adapter = register(trained.folder, name=name, origin=Adapter.Origin.TRAINED, by=by)
@@ -84,7 +86,7 @@ def register_trained(trained: TrainedAdapter, *, by: AbstractBaseUser | None = N
     return adapter
 
 
-def start_run(dataset: Path, profile: TrainingProfile, *, by: AbstractBaseUser | None = None) -> TrainingRun:
+def start_run(dataset: Path, profile: TrainingProfile, *, by: User | None = None) -> TrainingRun:
     """A queued run; `inference.tasks.train_run` carries it out."""
     return TrainingRun.objects.create(
         dataset=str(dataset), dataset_sha256=file_sha256(dataset), profile=asdict(profile), requested_by=by

@@ -92,12 +92,12 @@ def _prefill(model: Any, prompt: list[int], cache: DynamicCache, check: Callable
     return logits
 
 
-@torch.inference_mode()
 def _forward(model: Any, ids: list[int], cache: DynamicCache, *, keep: int) -> Tensor:
     """Logits of the last `keep` tokens (0: all), (n, vocabulary) float32; extends `cache`."""
     input_ids = torch.tensor([ids], device=model.device)
-    output = model(input_ids=input_ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
-    logits: Tensor = output.logits[0].float()
+    with torch.inference_mode():
+        output = model(input_ids=input_ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
+        logits: Tensor = output.logits[0].float()
     return logits
 
 
@@ -126,7 +126,6 @@ class _Chooser:
         else:
             self._generator.manual_seed(sampling.seed)
 
-    @torch.inference_mode()
     def __call__(self, logits: Tensor, sequence: list[int]) -> Token:
         processed = self._penalised(logits, sequence)
         if self._sampling.is_greedy:

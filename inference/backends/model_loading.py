@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from django.conf import settings
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inference.exceptions import GenerationFailed, ModelNotFound
 
+_CPUS = Path("/sys/devices/system/cpu")
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
@@ -77,9 +77,14 @@ def wants_four_bit(device: str) -> bool:
 
 
 def physical_cores() -> int:
-    """Cores this process may use; a second thread on the same core only gets in the way of matrix products."""
-    allowed = len(os.sched_getaffinity(0))
-    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
+    """Cores this process may use, unless `OMP_NUM_THREADS` says otherwise.
+
+    A second thread on the same core only gets in the way of matrix products.
+    """
+    if chosen := os.environ.get("OMP_NUM_THREADS"):
+        return int(chosen)
+    siblings = [_CPUS / f"cpu{number}" / "topology" / "thread_siblings_list" for number in os.sched_getaffinity(0)]
+    return len({file.read_text() if file.exists() else str(file) for file in siblings})
 
 
 def _device_map(device: str) -> str | dict[str, str]:

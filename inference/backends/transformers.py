@@ -23,7 +23,7 @@ from inference.backends.prompting import prompt_ids
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_NAME
 from inference.engine import EngineState, EngineStatus, GenerationPart, GenerationRequest, ServedAdapter
-from inference.exceptions import EngineUnavailable, GenerationFailed, InferenceError, PromptTooLong
+from inference.exceptions import AdapterRejected, EngineUnavailable, GenerationFailed, InferenceError, PromptTooLong
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +105,10 @@ class TransformersEngine:
             self._state = EngineState.SWAPPING
             try:
                 self._switch(self._prepared(adapter))
+                self._error = ""
+            except AdapterRejected as exc:
+                self._error = str(exc)
+                raise
             finally:
                 self._state = EngineState.READY
 

@@ -8,14 +8,12 @@ import random
 import uuid
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from django.core.management.base import BaseCommand, CommandError
-from numpy.typing import NDArray
 
 from chat.evidence import Packed, pack, sentence_vectors, term_weights, weigh_sentences
 from chat.prompts import DEFAULT_SYSTEM_PROMPT, PackedPassage, build_messages
@@ -117,10 +115,10 @@ def read_golden(path: Path) -> Collection:
 def packed_rows(collection: Collection, rng: random.Random) -> Iterator[dict[str, Any]]:
     """One row a question whose answer is among the evidence packed for it."""
     embedder = get_embedder()
-    vectors = embedder.passages(list(collection.passages))
-    idf = _idf(collection.passages)
+    stems = [frozenset(tokens(passage)) for passage in collection.passages]
+    idf = _idf(stems)
     for example in collection.examples:
-        chunks = _retrieved(collection, example, vectors, rng.choice(DISTRACTORS))
+        chunks = _retrieved(collection, example, _overlaps(example.question, stems, idf), rng.choice(DISTRACTORS))
         terms = [QueryTerm(term, idf.get(term, 0.0)) for term in dict.fromkeys(tokens(example.question))]
         weights = term_weights(terms, len(collection.passages))
         sentences = [sentence_vectors(embedder.id, chunk.text) for chunk in chunks]
@@ -162,12 +160,12 @@ def _sentence(answer: str) -> str:
 
 
 def _retrieved(
-    collection: Collection, example: Example, vectors: NDArray[np.float32], distractors: int
+    collection: Collection, example: Example, overlaps: Sequence[float], distractors: int
 ) -> list[RetrievedChunk]:
-    """The gold passage and the most similar others, in order of similarity: it is not always first."""
-    similarities = vectors @ get_embedder().query(example.question)
-    others = [int(at) for at in np.argsort(-similarities) if at != example.passage][:distractors]
-    order = sorted([example.passage, *others], key=lambda at: -similarities[at])
+    """The gold passage and those most like it to the question, best first: the gold one is not always on top."""
+    best = sorted(range(len(overlaps)), key=lambda at: -overlaps[at])
+    chosen = {example.passage, *[at for at in best if at != example.passage][:distractors]}
+    order = [at for at in best if at in chosen]
     return [
         RetrievedChunk(
             chunk_id=at,
@@ -179,19 +177,25 @@ def _retrieved(
             url="",
             labels=(),
             rank=rank,
-            score=float(similarities[at]),
-            similarity=float(similarities[at]),
-            text_score=0.0,
-            dense_rank=rank,
-            text_rank=None,
+            score=overlaps[at],
+            similarity=0.0,
+            text_score=overlaps[at],
+            dense_rank=None,
+            text_rank=rank,
         )
         for rank, at in enumerate(order, start=1)
     ]
 
 
-def _idf(passages: Sequence[str]) -> dict[str, float]:
+def _overlaps(question: str, passages: Sequence[frozenset[str]], idf: Mapping[str, float]) -> list[float]:
+    """The idf of the question's stems found in each passage."""
+    asked = set(tokens(question))
+    return [sum(idf[stem] for stem in asked & stems) for stems in passages]
+
+
+def _idf(passages: Sequence[frozenset[str]]) -> dict[str, float]:
     """BM25's idf of each stem over the passages."""
-    holding = Counter(stem for passage in passages for stem in set(tokens(passage)))
+    holding = Counter(stem for stems in passages for stem in stems)
     return {stem: math.log1p((len(passages) - n + 0.5) / (n + 0.5)) for stem, n in holding.items()}
 
 

@@ -14,8 +14,8 @@ from inference.exceptions import ModelNotFound
 
 class Command(BaseCommand):
     help = (
-        "Make the base model (AION_BASE_MODEL, else the bundled one) ready to serve: convert or fetch it once, verify it, "
-        "and print its folder and the SHA-256 that identifies it. Running it again changes nothing."
+        "Make the base model (AION_BASE_MODEL, else the bundled one) ready to serve: convert or fetch it once, verify "
+        "it, and print its folder and the SHA-256 that identifies it. Running it again changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

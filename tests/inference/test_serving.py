@@ -1,0 +1,158 @@
+"""Desired state, live reports, and what another process is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from inference import adapters, serving, wire
+from inference.backends.fake import FakeEngine, ScriptedReply
+from inference.engine import EngineStatus, GenerationRequest, GenerationResult, Message
+from inference.exceptions import AdapterRejected, DeadlineExceeded, EngineBusy, InferenceError, PromptTooLong
+from inference.models import Adapter, DesiredState
+from inference.reconciler import Reconciler
+
+pytestmark = pytest.mark.django_db
+Make = Callable[..., Path]
+REQUEST = GenerationRequest((Message("user", "Olá"),), stop=("fim",), seed=3)
+
+
+@pytest.fixture(autouse=True)
+def base(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A base model that is only an identity, a registry of its own, and no default adapter."""
+    monkeypatch.setattr(adapters, "base_model_path", lambda: tmp_path)
+    monkeypatch.setattr(adapters, "base_sha256", lambda folder: "aa")
+    monkeypatch.setattr(settings, "AION_TRAIN_ROOT", tmp_path / "train")
+    monkeypatch.setattr(settings, "AION_ADAPTER_DIR", str(tmp_path / "none"))
+    FakeEngine.reset()
+    yield
+    FakeEngine.reset()
+
+
+@pytest.fixture
+def serving_process(monkeypatch: pytest.MonkeyPatch) -> Reconciler:
+    """This process as the one that serves."""
+    engine = FakeEngine()
+    engine.load()
+    reconciler = Reconciler(engine)
+    monkeypatch.setattr(serving, "_engine", engine)
+    monkeypatch.setattr(serving, "_reconciler", reconciler)
+    return reconciler
+
+
+def test_the_same_bytes_are_one_adapter(make_adapter: Make) -> None:
+    first, again = adapters.register(make_adapter("a")), adapters.register(make_adapter("b"))
+    assert first == again
+    assert sorted(file.name for file in adapters.adapter_path(first.digest).iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+
+
+def test_an_adapter_of_another_base_is_not_registered(make_adapter: Make) -> None:
+    with pytest.raises(AdapterRejected):
+        adapters.register(make_adapter(base_sha256="bb"))
+    assert not Adapter.objects.exists()
+
+
+def test_reload_merge_and_rollback_are_served_and_reported(make_adapter: Make, serving_process: Reconciler) -> None:
+    first, second = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    adapters.reload_adapter(first.pk)
+    adapters.reload_adapter(second.pk)
+    adapters.merge_adapter()
+    assert [(report.adapter_digest, report.merged) for report in adapters.serving_report()] == [(second.digest, True)]
+    adapters.rollback_adapter()
+    assert serving.engine_status().adapter_digest == second.digest
+    assert not serving.engine_status().merged
+    assert Adapter.objects.get(state=Adapter.State.CHAMPION) == second
+
+
+def test_a_refused_adapter_leaves_the_old_one_in_force(make_adapter: Make, serving_process: Reconciler) -> None:
+    good, bad = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    adapters.reload_adapter(good.pk)
+    FakeEngine.rejected_digests.add(bad.digest)
+    with pytest.raises(AdapterRejected):
+        adapters.reload_adapter(bad.pk)
+    assert serving.engine_status().adapter_digest == good.digest
+    desired = adapters.desired_state()
+    assert desired is not None
+    assert desired.adapter == good
+    assert DesiredState.objects.first().outcome == DesiredState.Outcome.FAILED  # type: ignore[union-attr]  # it exists
+
+
+def test_a_bare_reload_without_a_folder_says_so(serving_process: Reconciler) -> None:
+    with pytest.raises(AdapterRejected) as caught:
+        adapters.reload_adapter()
+    assert caught.value.code == "not_found"
+
+
+def test_the_first_start_serves_the_default_adapter(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "AION_ADAPTER_DIR", str(make_adapter("default")))
+    serving_process.reconcile()
+    assert serving.engine_status().adapter == "default"
+
+
+def test_a_bad_default_adapter_leaves_the_base_serving(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "AION_ADAPTER_DIR", str(make_adapter("default", value=float("nan"))))
+    serving_process.reconcile()
+    assert serving.engine_status().adapter == ""
+
+
+def test_there_is_nothing_to_merge_without_an_adapter() -> None:
+    with pytest.raises(AdapterRejected) as caught:
+        adapters.merge_adapter()
+    assert caught.value.code == "nothing_to_merge"
+
+
+def over_the_wire(body: str) -> list[Any]:
+    return [wire.decode_line(line) for line in wire.serve(FakeEngine(), body, lambda: False)]
+
+
+def test_what_crosses_the_wire_arrives_as_it_was() -> None:
+    FakeEngine.script("Olá, visitante.")
+    status, *_deltas, result = over_the_wire(wire.encode_request(REQUEST))
+    assert isinstance(status, EngineStatus)
+    assert isinstance(result, GenerationResult)
+    assert result.text == "Olá, visitante."
+    assert FakeEngine.requests == [REQUEST]
+
+
+@pytest.mark.parametrize("error", [EngineBusy(7), DeadlineExceeded("late"), PromptTooLong(9, 1, 8)])
+def test_errors_cross_the_wire_as_themselves(error: InferenceError) -> None:
+    FakeEngine.script(ScriptedReply("Olá", error=error))
+    with pytest.raises(type(error)) as caught:
+        over_the_wire(wire.encode_request(REQUEST))
+    assert str(caught.value) == str(error)
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"generate": {}}', '{"generate": {"messages": [1], "priority": "chat"}}'])
+def test_a_foreign_body_is_a_value_error(body: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        list(wire.serve(FakeEngine(), body, lambda: False))
+
+
+def test_tokens_are_counted_over_the_wire() -> None:
+    _status, count = over_the_wire(wire.encode_count("um dois três"))
+    assert count == 3
+
+
+def test_nothing_heavy_is_imported_where_no_model_is_used() -> None:
+    program = (
+        "import sys, django; django.setup(); import inference.serving, inference.backends.fake, inference.adapters, "
+        "inference.training, inference.tasks, inference.views; from django.core.management import call_command; "
+        "call_command('check'); import json; "
+        "print(json.dumps([name for name in ('torch', 'transformers', 'peft', 'trl') if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
