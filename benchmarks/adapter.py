@@ -1,6 +1,6 @@
 """The shipped adapter against the bare model: token F1 on packed questions from documents it never saw.
 
-    python benchmarks/adapter.py HELDOUT [--adapter DIR] [--merged] [--limit N]
+    make bench-adapter ARGS="HELDOUT [--adapter DIR] [--merged] [--limit N]"
 
 HELDOUT is the heldout.jsonl of `manage.py build_adapter_dataset`. Greedy. One JSON line a metric.
 """
@@ -19,7 +19,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
 
 import django
