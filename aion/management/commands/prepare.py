@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from aion.schedules import create_missing_schedules
 from retrieval.models import Document
 
+_NO_PROGRESS_BARS = {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 DEMO_DOCUMENTS = Path("demo") / "documents"
 
 
@@ -29,12 +31,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        # --clear: a copy torn by a killed start would look newer than its source and stay.
-        call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+        self._collect_static_files()
         create_missing_schedules()
         self._create_first_administrator()
         self._convert_base_model()
         self._read_demo_documents()
+
+    def _collect_static_files(self) -> None:
+        """Only what changed; all of it if an earlier start was killed here: a torn copy looks newer than its source."""
+        complete = settings.VAR_DIR / "static-files-complete"
+        clear = not complete.exists()
+        complete.unlink(missing_ok=True)
+        call_command("collectstatic", interactive=False, verbosity=0, clear=clear)
+        complete.touch()
 
     def _create_first_administrator(self) -> None:
         users = get_user_model()
@@ -54,6 +63,7 @@ class Command(BaseCommand):
         """A failure is no reason not to start: the page, /health and the panel say what is wrong with the model."""
         if settings.AION_LOCAL_LLM_URL or settings.AION_ENGINE != settings.ENGINE_IN_PROCESS:
             return  # another server, or a developer's engine, has the model
+        os.environ |= _NO_PROGRESS_BARS
         try:
             call_command("prepare_model", stdout=io.StringIO())
         except CommandError as failure:

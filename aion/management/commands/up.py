@@ -24,7 +24,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         supervisor = Supervisor(
             settings.VAR_DIR,
-            prepare=(sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare"),
+            prepare=(
+                sys.executable,
+                str(settings.BASE_DIR / "manage.py"),
+                "prepare",
+                "--skip-checks",
+            ),  # passed already
             programs=own_programs(),
             is_ready=lambda: is_ready(settings.AION_HOST, settings.AION_PORT),
             on_ready=self._announce,
