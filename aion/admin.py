@@ -36,7 +36,7 @@ class NamesPermissions(ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, NamesPermissions):
+class UserAdmin(DjangoUserAdmin, NamesPermissions):  # type: ignore[type-arg]  # generic in the stubs only
     """People who sign in."""
 
     form = UserChangeForm

@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 from django.utils.formats import localize, number_format
 from django.utils.functional import Promise
@@ -112,7 +112,7 @@ class PanelAction:
     explanation: Promise
     verb: Promise
     permissions: tuple[str, ...]
-    run: Callable[[Mapping[str, Any], AbstractBaseUser], str]
+    run: Callable[[Mapping[str, Any], User], str]
     form: type[forms.Form] = ActionForm
     initial: Callable[[], dict[str, Any]] = dict
     changes: Callable[[forms.Form], Sequence[Change]] = lambda form: ()
@@ -120,13 +120,13 @@ class PanelAction:
     danger: bool = False
 
 
-def may_use(action: PanelAction, person: AbstractBaseUser | AnonymousUser) -> bool:
+def may_use(action: PanelAction, person: User | AnonymousUser) -> bool:
     """Whether a person holds every permission of a button."""
-    return isinstance(person, PermissionsMixin) and person.has_perms(action.permissions)
+    return person.has_perms(action.permissions)
 
 
 # --- tau ---------------------------------------------------------------------------------------------------------
-def save_tau(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+def save_tau(values: Mapping[str, Any], by: User) -> str:
     before = control.current().tau
     _revise({"tau": values["tau"]}, by=by, reason=values["reason"])
     return _("tau went from %(before)s to %(after)s.") % {
@@ -145,7 +145,7 @@ def tau_changes(form: forms.Form) -> Sequence[Change]:
 
 
 # --- forced fallback ---------------------------------------------------------------------------------------------
-def force_fallback(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+def force_fallback(values: Mapping[str, Any], by: User) -> str:
     until = timezone.now() + timedelta(minutes=values["minutes"])
     _revise({"forced_fallback_until": until}, by=by, reason=values["reason"])
     return _("Every question goes to the paid API until %(until)s.") % {"until": localize(timezone.localtime(until))}
@@ -165,7 +165,7 @@ def forcing_changes(form: forms.Form) -> Sequence[Change]:
     return [(_("Route of every question"), _("chosen by the confidence C"), _("paid API, within the budget"))]
 
 
-def stop_forcing(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+def stop_forcing(values: Mapping[str, Any], by: User) -> str:
     _revise({"forced_fallback_until": None}, by=by, reason=values["reason"])
     return _("The route is chosen by the confidence again.")
 
@@ -179,18 +179,18 @@ def stopping_changes(form: forms.Form) -> Sequence[Change]:
 
 
 # --- adapters ----------------------------------------------------------------------------------------------------
-def load_adapter(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+def load_adapter(values: Mapping[str, Any], by: User) -> str:
     chosen = None if values["adapter"] == CONFIGURED_FOLDER else int(values["adapter"])
     _swap(lambda: adapters.reload_adapter(chosen, by=by))
     return _("Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
 
 
-def merge_adapter(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+def merge_adapter(values: Mapping[str, Any], by: User) -> str:
     _swap(lambda: adapters.merge_adapter(by=by))
     return _("The adapter is merged. Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
 
 
-def roll_back(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+def roll_back(values: Mapping[str, Any], by: User) -> str:
     _swap(lambda: adapters.rollback_adapter(by=by))
     return _("Went back. Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
 
@@ -233,7 +233,7 @@ def _swap(operation: Callable[[], object]) -> None:
 
 
 # --- dataset -----------------------------------------------------------------------------------------------------
-def export_dataset(values: Mapping[str, Any], by: AbstractBaseUser) -> str:
+def export_dataset(values: Mapping[str, Any], by: User) -> str:
     since = timezone.now() - timedelta(days=values["days"])
     request_export(tenant=settings.PRIMARY_TENANT_ID, requested_by=by.pk, since=since)
     return _("The export was started. It appears under Dataset exports as soon as it is done.")
@@ -245,7 +245,7 @@ def exporting_blocked() -> str:
     return _("An export is running; wait until it is done.") if recent.exists() else ""
 
 
-def _revise(changes: Mapping[str, Any], *, by: AbstractBaseUser, reason: str) -> None:
+def _revise(changes: Mapping[str, Any], *, by: User, reason: str) -> None:
     try:
         control.revise(changes, by=by, reason=reason)
     except InvalidSettings as exc:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -65,9 +65,8 @@ def _ask(request: HttpRequest, action: PanelAction, form: Form) -> HttpResponse:
 
 
 def _perform(request: HttpRequest, action: PanelAction, values: Mapping[str, Any]) -> HttpResponse:
-    assert isinstance(request.user, AbstractBaseUser)  # noqa: S101  # the admin lets nobody else this far
     try:
-        result = action.run(values, request.user)
+        result = action.run(values, _person(request))
     except ActionFailed as exc:
         _log(request, str(action.title), _("Failed: %(why)s") % {"why": exc})
         messages.error(request, str(exc))
@@ -79,13 +78,18 @@ def _perform(request: HttpRequest, action: PanelAction, values: Mapping[str, Any
 
 def _log(request: HttpRequest, what: str, message: str) -> None:
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user=_person(request),
         content_type=None,
         object_id=None,
         object_repr=what[:200],
         action_flag=CHANGE,
         change_message=message,
     )
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101  # the admin lets nobody else this far
+    return request.user
 
 
 def _to_panel() -> HttpResponseRedirect:

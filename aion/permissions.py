@@ -15,12 +15,12 @@ VERBS = {"add": _("add"), "change": _("change"), "delete": _("delete"), "view": 
 HIDDEN_APPS = ("contenttypes", "sessions")
 
 
-class PermissionsField(ModelMultipleChoiceField):
+class PermissionsField(ModelMultipleChoiceField[Permission]):
     """The permissions that mean something in the panel, each named in the active language."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        known = self.queryset.exclude(content_type__app_label__in=HIDDEN_APPS)
+        known = Permission.objects.exclude(content_type__app_label__in=HIDDEN_APPS)
         self.queryset = known.exclude(content_type__model__startswith="historical").select_related("content_type")
 
     def label_from_instance(self, obj: Permission) -> str:

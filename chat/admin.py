@@ -119,7 +119,9 @@ class ApiKeyAdmin(ModelAdmin):
         """A key acts as its user, so only superusers make keys for others."""
         if db_field.name == "user":
             people = get_user_model().objects.filter(is_active=True)
-            kwargs["queryset"] = people if request.user.is_superuser else people.filter(pk=request.user.pk)
+            if not request.user.is_superuser:
+                people = people.filter(username=request.user.get_username())
+            kwargs["queryset"] = people
             kwargs["initial"] = request.user.pk
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
@@ -171,7 +173,7 @@ class ApiKeyAdmin(ModelAdmin):
                 explanation=_(
                     "Programs that use this key are refused at once. It cannot be undone; a new key can be made."
                 ),
-                changes=((key.name, self.status(key)[1], _("revoked")),),
+                changes=((key.name, str(self.status(key)[1]), gettext("revoked")),),
                 verb=_("Revoke"),
                 back=page,
                 danger=True,

@@ -85,7 +85,7 @@ class ManyFilesField(forms.FileField):
 
     widget = ManyFilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
         files = data or [None]  # so that none at all is found missing
         return [super(ManyFilesField, self).clean(file, initial) for file in files]
 
@@ -93,7 +93,7 @@ class ManyFilesField(forms.FileField):
 class UploadForm(AccessForm):
     """Files, and what all of them are marked with."""
 
-    files = ManyFilesField(
+    uploads = ManyFilesField(
         label=_("Files"),
         help_text=_("PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV or JSON; several at once."),
     )
@@ -245,7 +245,7 @@ class IngestJobAdmin(ModelAdmin):
 
     def _accept(self, request: HttpRequest, form: UploadForm) -> None:
         accepted = 0
-        for file in form.cleaned_data["files"]:
+        for file in form.cleaned_data["uploads"]:
             try:
                 job = accept_upload(
                     file,

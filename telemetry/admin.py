@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
@@ -370,8 +371,9 @@ class DatasetExportAdmin(ReadOnlyAdmin):
 
     @display(description=_("requested by"))
     def asked_by(self, export: DatasetExport) -> str:
-        person = get_user_model().objects.filter(pk=export.requested_by).first()
-        return str(person) if person else str(_("the schedule"))
+        if export.requested_by is None:
+            return gettext("the schedule")
+        return str(get_user_model().objects.filter(pk=export.requested_by).first() or "—")
 
     @display(description=_("manifest"))
     def manifest_link(self, export: DatasetExport) -> SafeString | str:

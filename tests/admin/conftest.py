@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -22,7 +23,7 @@ from inference.models import Adapter, DesiredState, ProcessReport, TrainingRun
 from retrieval.models import Chunk, Document, IngestJob
 from telemetry import events
 from telemetry.budgets import status
-from telemetry.events import EventKind
+from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
 from telemetry.models import BudgetLimit, DatasetExport, LedgerEntry, Reservation
 
@@ -119,12 +120,25 @@ def installation(owner: User, document: Document) -> User:
     return owner
 
 
-def _a_question(owner: User, document: Document) -> object:
-    hit = {"text": "95 euros", "rank": 1, "rel": 1.5, "chunkId": 1, "documentId": str(document.pk), "title": "Sintra"}
-    retrieval = {"query": "Quanto custa?", "items": [hit], "features": {"best_similarity": 0.93}}
+def _a_question(owner: User, document: Document) -> UUID:
+    hit: dict[str, Json] = {
+        "text": "95 euros",
+        "rank": 1,
+        "rel": 1.5,
+        "chunkId": 1,
+        "documentId": str(document.pk),
+        "title": "Sintra",
+    }
+    retrieval: dict[str, Json] = {"query": "Quanto custa?", "items": [hit], "features": {"best_similarity": 0.93}}
     retrieval_id = events.record(EventKind.RETRIEVAL, value=1, meta=retrieval, tenant=TENANT)
-    source = {"number": 1, "cited": True, "chunkId": 1, "documentId": str(document.pk), "name": "Sintra"}
-    answer = {
+    source: dict[str, Json] = {
+        "number": 1,
+        "cited": True,
+        "chunkId": 1,
+        "documentId": str(document.pk),
+        "name": "Sintra",
+    }
+    answer: dict[str, Json] = {
         "prompt": "Quanto custa?",
         "reply": "95 euros [1].",
         "source": "local",

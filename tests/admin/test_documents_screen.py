@@ -29,7 +29,7 @@ def a_file(name: str, content: bytes = b"O passeio custa 95 euros.") -> SimpleUp
 
 def test_several_files_are_sent_at_once_each_a_job_of_its_own(owning: Client) -> None:
     files = [a_file("precos.md"), a_file("horarios.txt")]
-    response = owning.post(SEND, {"files": files, "labels": "tabela, tabela,  local-only", "groups": ""}, follow=True)
+    response = owning.post(SEND, {"uploads": files, "labels": "tabela, tabela,  local-only", "groups": ""}, follow=True)
     assert "2 arquivos recebidos." in response.content.decode()
     assert set(IngestJob.objects.values_list("filename", flat=True)) == {"precos.md", "horarios.txt"}
     assert {tuple(job.labels) for job in IngestJob.objects.all()} == {("tabela", "local-only")}
@@ -38,7 +38,7 @@ def test_several_files_are_sent_at_once_each_a_job_of_its_own(owning: Client) ->
 
 def test_a_refused_file_is_named_with_the_reason_and_the_others_go_on(owning: Client) -> None:
     files = [a_file("programa.exe"), a_file("precos.md")]
-    page = owning.post(SEND, {"files": files}, follow=True).content.decode()
+    page = owning.post(SEND, {"uploads": files}, follow=True).content.decode()
     assert "programa.exe: Este tipo de arquivo não é aceito." in page
     assert IngestJob.objects.get().filename == "precos.md"
 
@@ -51,7 +51,7 @@ def test_nothing_sent_is_asked_again(owning: Client) -> None:
 def test_sending_needs_its_permission(staff_with: Callable[..., Client]) -> None:
     client = staff_with("retrieval.view_ingestjob")
     assert client.get(SEND).status_code == 403
-    assert client.post(SEND, {"files": [a_file("precos.md")]}).status_code == 403
+    assert client.post(SEND, {"uploads": [a_file("precos.md")]}).status_code == 403
     assert not IngestJob.objects.exists()
 
 
