@@ -51,7 +51,7 @@ class ChatView(APIView):
         request=ChatRequest,
         responses={
             200: ChatResponse,
-            (200, "text/event-stream"): OpenApiResponse(description="With `stream`: sources, delta, replace, done."),
+            (200, "text/event-stream"): OpenApiResponse(str, "With `stream`: sources, delta, replace, done."),
             **dict.fromkeys((400, 401, 403, 413, 429, 502, 503, 504), ErrorResponse),
         },
     )

@@ -34,7 +34,8 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
 
     def open_page(*, phone: bool = False, username: str = "ana") -> Page:
-        context = browser.new_context(locale="pt-BR", base_url=server.url, viewport=PHONE if phone else None)
+        size = PHONE if phone else {"width": 1280, "height": 860}
+        context = browser.new_context(locale="pt-BR", base_url=server.url, viewport=size, reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
