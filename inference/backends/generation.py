@@ -25,6 +25,7 @@ from inference.exceptions import DeadlineExceeded, GenerationCancelled
 
 POLL_S = 0.1  # how often a waiting caller looks whether whoever asked is still there
 SIGN_OF_LIFE_S = 1.0
+_ASSUMED_WINDOW = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Served:
     tokenizer: Any
     name: str
     adapter: ServedAdapter | None = None
+
+    @property
+    def window(self) -> int:
+        """Tokens of prompt and answer together."""
+        return int(getattr(self.model.config, "max_position_embeddings", _ASSUMED_WINDOW))
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -95,10 +101,11 @@ def answer(job: Job, served: Served) -> Iterator[GenerationPart]:
     logprobs: list[float] = []
     first_at: float | None = None
     complete = False
-    for token in _tokens(job, served):
+    end_ids = served.end_ids
+    for token in _tokens(job, served, end_ids):
         first_at = first_at or time.monotonic()
         logprobs.append(token.logprob)
-        complete = token.id in served.end_ids
+        complete = token.id in end_ids
         if not complete and (text := stream.feed(token.id)):
             yield Delta(text)
         if complete or stream.stopped:
@@ -121,14 +128,14 @@ def answer(job: Job, served: Served) -> Iterator[GenerationPart]:
     )
 
 
-def _tokens(job: Job, served: Served) -> Iterator[Token]:
+def _tokens(job: Job, served: Served, end_ids: frozenset[int]) -> Iterator[Token]:
     request = job.request
     return decode(
         served.model,
         job.prompt,
         sampling=Sampling(request.temperature, request.top_p, request.repetition_penalty, request.seed),
         max_new_tokens=request.max_new_tokens,
-        end_ids=served.end_ids,
+        end_ids=end_ids,
         check=job.check,
     )
 

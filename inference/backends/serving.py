@@ -9,7 +9,15 @@ import httpx
 from django.conf import settings
 
 from inference import wire
-from inference.engine import EngineStatus, GenerationPart, GenerationRequest, GenerationResult, Priority, ServedAdapter
+from inference.engine import (
+    EngineState,
+    EngineStatus,
+    GenerationPart,
+    GenerationRequest,
+    GenerationResult,
+    Priority,
+    ServedAdapter,
+)
 from inference.exceptions import AdapterRejected, EngineUnavailable, GenerationCancelled, GenerationFailed
 
 CONNECT_S = 1.0
@@ -32,10 +40,10 @@ class ServingEngine:
         """The serving process if it is there and ready, else None."""
         engine = cls()
         try:
-            engine.load()
+            state = engine.status().state
         except (EngineUnavailable, GenerationFailed):
             return None
-        return engine
+        return engine if state in (EngineState.READY, EngineState.SWAPPING) else None
 
     def load(self) -> None:
         self.status()

@@ -77,7 +77,7 @@ class TransformersEngine:
             dtype=_precision(served.model) if served else "",
             queue_length=len(self._queue),
             queued_tokens=self._queue.tokens,
-            context_window=served.model.config.max_position_embeddings if served else 0,
+            context_window=served.window if served else 0,
             error=self._error,
         )
 
@@ -89,9 +89,8 @@ class TransformersEngine:
     ) -> Iterator[GenerationPart]:
         served = self._ready()
         job = Job(request, prompt_ids(served.tokenizer, request.messages))
-        window = served.model.config.max_position_embeddings
-        if job.cost_tokens > window:
-            raise PromptTooLong(len(job.prompt), request.max_new_tokens, window)
+        if job.cost_tokens > served.window:
+            raise PromptTooLong(len(job.prompt), request.max_new_tokens, served.window)
         ticket = self._queue.put(lambda: self._serve(job), tokens=job.cost_tokens, priority=request.priority)
         try:
             yield from parts_of(job, cancelled)
