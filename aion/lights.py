@@ -18,18 +18,17 @@ from django.utils.translation import ngettext
 from redis import Redis
 from redis.exceptions import RedisError
 
-from chat import control
+from chat import calibration, control
 from chat.models import Calibration
 from inference.engine import EngineState, EngineStatus
 from inference.serving import engine_status
-from retrieval.models import Chunk, EmbeddingGeneration
+from retrieval.models import Chunk
 from telemetry import budgets
 from telemetry.models import DatasetExport
 
 NEARLY_SPENT = Decimal("0.8")
 QUEUE_IS_LONG = 4
 EXPORT_IS_OLD_DAYS = 2
-CORPUS_MOVED = 0.5  # share by which the chunks may grow or shrink before a calibration is doubted
 
 
 class Level(StrEnum):
@@ -106,15 +105,12 @@ def calibration_light() -> Light:
             title, Level.AMBER, _("The older cosine formula is in use; it hardly tells questions apart."), link, text
         )
     fitted = Calibration.objects.filter(tenant=settings.PRIMARY_TENANT_ID, active=True).first()
+    stale = calibration.status().stale
     if fitted is None:
-        return Light(
-            title, Level.AMBER, _("The shipped calibration is in use; none was fitted to these documents."), link, text
-        )
-    generation = EmbeddingGeneration.objects.filter(state="active").first()
-    if generation is not None and generation.pk != fitted.generation:
-        return Light(title, Level.RED, _("The embedder has changed since it was fitted. Calibrate again."), link, text)
+        shipped = _("The shipped calibration is in use; none was fitted to these documents.")
+        return Light(title, Level.AMBER, f"{shipped} {stale}".strip(), link, text)
     sentence = _("Fitted %(when)s ago on %(data)s.") % {"when": timesince(fitted.created_at), "data": fitted.fitted_on}
-    return Light(title, Level.GREEN, sentence, link, text)
+    return Light(title, Level.AMBER if stale else Level.GREEN, f"{sentence} {stale}".strip(), link, text)
 
 
 def fallback_light() -> Light:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Count, Model, QuerySet
 from django.forms import ModelForm, MultipleChoiceField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -25,7 +25,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from chat.authentication import issue_key
 from chat.models import ApiKey, Calibration, Conversation
-from chat.reliability import reliability_curve
+from chat.reliability import kinds_of_negative, reliability_curve
 from chat.screens import confirmation
 from chat.settings_screen import SettingsAdmin
 from telemetry.screens import ReadOnlyAdmin
@@ -47,9 +47,12 @@ class ConversationAdmin(ReadOnlyAdmin):
     def name(self, conversation: Conversation) -> str:
         return str(conversation)
 
-    @display(description=_("messages"))
-    def turns(self, conversation: Conversation) -> int:
-        return conversation.messages.count()
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
+        return super().get_queryset(request).annotate(turn_count=Count("messages"))
+
+    @display(description=_("messages"), ordering="turn_count")
+    def turns(self, conversation: Any) -> int:
+        return int(conversation.turn_count)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -237,6 +240,7 @@ class CalibrationAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         report = context["original"].report
         context["curve"] = reliability_curve(report)
+        context["against"] = kinds_of_negative(report)
         context["figures"] = [(name, value) for name, value in report.items() if isinstance(value, int | float | str)]
         return super().render_change_form(request, context, *args, **kwargs)
 

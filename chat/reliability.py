@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
@@ -29,6 +31,31 @@ class ReliabilityCurve:
     @property
     def dots(self) -> tuple[tuple[str, str], ...]:
         return tuple((f"{100 * bin.predicted:.2f}", f"{100 - 100 * bin.observed:.2f}") for bin in self.bins)
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """How well answerable questions are told from one kind of others; `answered` is the share of those let through."""
+
+    kind: object
+    figures: Mapping[str, Any]
+    answered: float | None
+
+
+KINDS: Mapping[str, object] = {
+    "document": _("the document hidden"),
+    "passage": _("only the passage hidden (its neighbours stay)"),
+    "unanswerable": _("questions the documents cannot answer"),
+}
+
+
+def kinds_of_negative(report: Mapping[str, Any]) -> tuple[Against, ...]:
+    """Each kind of negative in a calibration's report, apart from the others."""
+    answered = report.get("answered") or {}
+    return tuple(
+        Against(KINDS.get(kind, kind), figures, answered.get(kind))
+        for kind, figures in (report.get("against") or {}).items()
+    )
 
 
 def reliability_curve(report: Mapping[str, Any]) -> ReliabilityCurve:

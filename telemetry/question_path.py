@@ -8,15 +8,26 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.utils.translation import gettext_lazy as _
 
 from telemetry.models import Event, Feedback
+
+STAGES: Mapping[str, object] = {
+    "embed": _("understand the question"),
+    "search": _("search"),
+    "route": _("confidence and route"),
+    "generate": _("write the answer"),
+    "check": _("check the answer"),
+    "fallback": _("paid API"),
+    "overhead": _("AION's own work (all but understanding and writing)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One step's time; `share` is its part of the longest step in percent, for the bar."""
 
-    name: str
+    name: object
     ms: float
     share: int
 
@@ -72,6 +83,8 @@ def _retrieval_of(event: Event) -> Mapping[str, Any]:
 
 
 def _stages(meta: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """In the order they happen; the pipeline's own time overlaps the others and comes last."""
     timings = {name: float(ms) for name, ms in (meta.get("timings") or {}).items() if name != "total"}
     longest = max(timings.values(), default=0.0) or 1.0
-    return tuple(Stage(name, ms, round(100 * ms / longest)) for name, ms in timings.items())
+    order = sorted(timings, key=lambda name: list(STAGES).index(name) if name in STAGES else len(STAGES))
+    return tuple(Stage(STAGES.get(name, name), timings[name], round(100 * timings[name] / longest)) for name in order)

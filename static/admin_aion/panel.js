@@ -46,6 +46,13 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 
+  // Going back to a sent form finds it as it was left: disabled.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) {
+      window.location.reload();
+    }
+  });
+
   // A page that shows work in progress asks again until it is done.
   if (document.querySelector("[data-refresh]")) {
     setTimeout(() => window.location.reload(), 2000);
