@@ -26,8 +26,11 @@ SENTENCES_PER_PASSAGE = 24
 SIMILARITY_FLOOR, SIMILARITY_CEILING = 0.75, 0.92  # E5 cosines of Portuguese sentences to questions lie in between
 CHARACTERS_PER_TOKEN = 2.7  # of the bundled model's tokenizer on Portuguese; others need fewer tokens
 GAP = " […] "
-QUOTE_SUPPORT = 0.45
-SECOND_SHARE = 0.8
+# Measured on FaQuAD (187 questions, no model): 89 % of what is quoted holds the gold answer, 91 % of the citations are
+# right; below .55 support half of it does. Taking a second sentence already at .8 of the best one's support finds 1 %
+# more answers and costs 4 % of the citations; taking none loses 5 % of the answers.
+QUOTE_SUPPORT = 0.55
+SECOND_SHARE = 0.9
 LIST_ITEMS = 6
 
 _LEANS_BACK = re.compile(

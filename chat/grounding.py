@@ -16,6 +16,7 @@ from chat.language import is_portuguese
 from retrieval.text import fold, tokens
 
 # Share of a sentence's content stems that must occur in the passage it is attributed to, and in one it cites itself.
+# On Pirá's human answers (305) .6 attributes 80 % rightly, 3 % wrongly, and 10 % where the true passage is taken away.
 ATTRIBUTED_SHARE = 0.6
 CITED_SHARE = 0.3
 CONTENT_STEM = 3
