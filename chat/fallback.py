@@ -9,13 +9,11 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx2
-import openai
 from django.conf import settings
-from openai.types.chat import ChatCompletionChunk
 
 from chat.answers import Asker
 from chat.connections import give_back_connection
@@ -28,6 +26,10 @@ from inference.exceptions import GenerationCancelled
 from telemetry import budgets, pricing
 from telemetry.exceptions import BudgetRefused, PersonalDataLeft
 from telemetry.pii import EgressMask, mask_for_egress
+
+if TYPE_CHECKING:  # importing it takes a second, which only those who call the provider should spend
+    import openai
+    from openai.types.chat import ChatCompletionChunk
 
 TIMEOUT_S = 20.0
 MAX_OUTPUT_TOKENS = 1024
@@ -133,6 +135,8 @@ class _Call:
     ) -> Generator[ChatCompletionChunk, None, None]:
         """The provider's stream, its errors as `FallbackFailed`. An address where nothing listens and a refusal by
         status charged nothing; after that the provider may have."""
+        import openai
+
         try:
             with client.chat.completions.create(**_arguments(self.model, messages)) as stream:
                 for chunk in stream:
@@ -158,6 +162,8 @@ class _Call:
 
 
 def _client(timeout_s: float) -> openai.OpenAI:
+    import openai
+
     key = settings.OPENAI_API_KEY
     if not key and OPENAI_ITSELF in settings.OPENAI_BASE_URL:
         raise FallbackFailed("unconfigured", "OPENAI_API_KEY is not set")

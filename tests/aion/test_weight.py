@@ -9,7 +9,7 @@ import sys
 import pytest
 from django.conf import settings
 
-HEAVY = "torch transformers peft trl datasets bitsandbytes accelerate sklearn"
+HEAVY = "torch transformers peft trl datasets bitsandbytes accelerate sklearn openai"
 REPORT = f"import sys; print('heavy:', sorted(set({HEAVY.split()!r}) & set(sys.modules)))"
 SET_UP = "import django; django.setup(); from django.core.management import call_command as call;"
 
