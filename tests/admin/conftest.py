@@ -28,6 +28,13 @@ from telemetry.feedback import give_feedback
 from telemetry.models import BudgetLimit, DatasetExport, LedgerEntry, Reservation
 
 TENANT = "default"
+REPORT = {
+    "auroc": 0.87,
+    "ece": 0.03,
+    "reliability": [{"predicted": 0.1, "observed": 0.25, "count": 5}],
+    "answered": {"passage": 0.17},
+    "against": {"passage": {"n": 400, "auroc": 0.791, "brier": 0.2, "ece": 0.05, "cosine_auroc": 0.58}},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +187,7 @@ def _model(owner: User) -> None:
         chunk_count=1,
         search_settings={},
         weights={},
-        report={"auroc": 0.87, "ece": 0.03, "reliability": [{"predicted": 0.1, "observed": 0.2, "count": 5}]},
+        report=REPORT,
         fitted_on="desenvolvimento",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from django.contrib import admin
@@ -11,9 +12,11 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils.translation import override
+from django_celery_beat.models import PeriodicTask
 
 from aion.navigation import SCREENS
-from telemetry.models import Event, Question
+from chat.models import Calibration
+from telemetry.models import BudgetLimit, Event, Question
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -103,6 +106,41 @@ def test_the_path_of_a_question_is_shown_whole(installation: User, owning: Clien
         "Custa 98 euros.",
     ):
         assert shown in page, shown
+
+
+def test_a_calibration_shows_its_curve_and_each_kind_of_negative_apart(installation: User, owning: Client) -> None:
+    page = owning.get(address_of(Calibration, "change", Calibration.objects.get().pk)).content.decode()
+    assert 'points="10.00,75.00"' in page
+    assert "só o trecho escondido (os vizinhos ficam)" in page
+    assert "0,791" in page
+
+
+def test_schedules_are_told_as_people_say_them(installation: User, owning: Client) -> None:
+    page = owning.get(reverse("admin:django_celery_beat_periodictask_changelist")).content.decode()
+    assert "todo dia às 02:30" in page
+    assert "a cada minuto" in page
+
+
+def test_who_may_only_look_at_schedules_cannot_run_or_disable_them(
+    installation: User, staff_with: Callable[..., Client]
+) -> None:
+    address = reverse("admin:django_celery_beat_periodictask_changelist")
+    chosen = list(PeriodicTask.objects.values_list("pk", flat=True))
+    client = staff_with("django_celery_beat.view_periodictask")
+    client.post(address, {"action": "disable_tasks", "_selected_action": chosen})
+    assert not PeriodicTask.objects.filter(enabled=False).exists()
+
+
+def test_staff_edits_the_amount_of_a_limit_alone_and_its_history_is_kept(installation: User, owning: Client) -> None:
+    limit = BudgetLimit.objects.get(tenant="default", period="day")
+    page = owning.get(address_of(BudgetLimit, "change", limit.pk)).content.decode()
+    assert 'value="1.00"' in page or 'value="1,00"' in page
+    owning.post(address_of(BudgetLimit, "change", limit.pk), {"limit_usd": "2.50", "spent_usd": "0"})
+    limit.refresh_from_db()
+    assert limit.limit_usd == Decimal("2.50")
+    assert limit.history.first().history_user == installation
+    refused = owning.post(address_of(BudgetLimit, "change", limit.pk), {"limit_usd": "-1"})
+    assert refused.status_code == 200
 
 
 def test_events_can_be_filtered_by_kind_and_period(installation: User, owning: Client) -> None:
