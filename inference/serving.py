@@ -89,15 +89,18 @@ def _serve_desired(engine: Engine) -> None:
 
 
 def _configured_engine() -> Engine:
-    from inference.backends.openai_compatible import OpenAICompatibleEngine, is_aion_itself
+    return _external_engine(str(settings.AION_LOCAL_LLM_URL)) or import_string(settings.AION_ENGINE)()
 
-    url = str(settings.AION_LOCAL_LLM_URL)
-    if url and is_aion_itself(url):
+
+def _external_engine(url: str) -> Engine | None:
+    if not url:
+        return None
+    from inference.backends.openai_compatible import OpenAICompatibleEngine, is_aion_itself  # openai takes a second
+
+    if is_aion_itself(url):
         logger.warning("AION_LOCAL_LLM_URL %s is AION itself; it is ignored and the own model serves", url)
-    elif url:
-        return OpenAICompatibleEngine(url)
-    engine: Engine = import_string(settings.AION_ENGINE)()
-    return engine
+        return None
+    return OpenAICompatibleEngine(url)
 
 
 def _uses_own_weights() -> bool:
