@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
+import statistics
 import sys
+import time
 
 import django
 
@@ -17,8 +18,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.db import transaction  # noqa: E402
 
-from chat.answering import Answer, Asker, Question, answer  # noqa: E402
+from chat.answering import Asker, Question, answer  # noqa: E402
 from chat.evaluation import percentiles  # noqa: E402
 from chat.golden import GoldenSet, read_golden, scratch  # noqa: E402
 from inference.backends.fake import FakeEngine  # noqa: E402
@@ -28,6 +30,7 @@ from retrieval.results import SearchScope  # noqa: E402
 DEMO = settings.BASE_DIR / "demo"
 BAR_MS = 25.0
 ASKED = 100
+STAGES = ("own", "search", "route")
 
 
 def main() -> None:
@@ -36,27 +39,29 @@ def main() -> None:
         report = ingest([DEMO / "documents"], tenant=settings.PRIMARY_TENANT_ID, collection=collection)
         scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=(collection,), groups=None)
         for text in questions:
-            ask(text, scope)  # passages' sentences are embedded once; this is not what is measured
-        answers = [ask(text, scope) for text in questions]
-    conditions = {"documents": len(report.documents), "questions": len(questions), "machine": platform.processor()}
-    stages = {stage: [given.timings[stage] for given in answers] for stage in ("search", "route", "overhead")}
-    for stage, values in stages.items():
-        measured = percentiles(values) or {}
-        for name, value in measured.items():
-            emit(
-                f"path/{stage}",
-                f"{name}_ms",
-                value,
-                BAR_MS if (stage, name) == ("overhead", "p50") else None,
-                conditions,
-            )
-    if (percentiles(stages["overhead"]) or {"p50": 0.0})["p50"] > BAR_MS:
-        sys.exit(1)
+            ask(text, scope)  # each sentence is embedded once in its life; that is not what is measured
+        measured = [ask(text, scope) for text in questions]
+    conditions = {"documents": len(report.documents), "questions": len(questions), "cpus": os.cpu_count()}
+    for stage in STAGES:
+        figures = percentiles([times[stage] for times in measured]) or {}
+        for name, value in figures.items():
+            bar = BAR_MS if (stage, name) == ("own", "p50") else None
+            emit(f"path/{stage}", f"{name}_ms", value, bar, conditions)
+    if statistics.median(times["own"] for times in measured) > BAR_MS:
+        sys.exit(f"the pipeline's own time is over {BAR_MS:.0f} ms")
 
 
-def ask(text: str, scope: SearchScope) -> Answer:
+def ask(text: str, scope: SearchScope) -> dict[str, float]:
+    """Milliseconds of one question by stage; `own` is all of it, recording included, but embedding and generating."""
     asker = Asker(groups=None, may_set_tau=True, is_service=True)
-    return answer(Question(text, tau=0.0, scope=scope), asker=asker, engine=FakeEngine())
+    with transaction.atomic():  # what is recorded is taken back: a benchmark leaves no events
+        began = time.perf_counter()
+        given = answer(Question(text, tau=0.0, scope=scope), asker=asker, engine=FakeEngine())
+        wall_ms = (time.perf_counter() - began) * 1000
+        transaction.set_rollback(True)
+    timings = given.timings
+    own_ms = wall_ms - timings["embed"] - timings["generate"]
+    return {"own": own_ms, "search": timings["search"], "route": timings["route"]}
 
 
 def emit(case: str, metric: str, value: float, peer: float | None, conditions: dict[str, object]) -> None:
