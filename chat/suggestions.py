@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from retrieval.chunking import PATH_MARK
 from retrieval.models import Chunk, Document
 
 SUGGESTED: Final = 4
@@ -33,13 +35,18 @@ def _visible(groups: Sequence[str] | None) -> QuerySet[Document]:
 
 
 def _headings_that_ask(documents: QuerySet[Document]) -> list[str]:
-    """Spread over the list, so that they are not four questions about one thing."""
+    """From the document that asks most, as a list of frequent questions does; spread over it, not about one thing."""
     sections = (
         Chunk.objects.filter(document__in=documents, section__endswith="?")
         .order_by("document__title", "ordinal")
-        .values_list("section", flat=True)[:400]
+        .values_list("document_id", "section")[:400]
     )
-    questions = list(dict.fromkeys(section.rsplit(" > ", 1)[-1].strip() for section in sections))
-    questions = [question for question in questions if len(question) <= LONGEST_SUGGESTION]
-    step = max(1, len(questions) // SUGGESTED)
+    asked: dict[UUID, dict[str, None]] = {}
+    for document_id, section in sections:
+        question = section.rsplit(PATH_MARK, 1)[-1].strip()
+        if len(question) <= LONGEST_SUGGESTION:
+            asked.setdefault(document_id, {})[question] = None
+    by_most = sorted(asked.values(), key=len, reverse=True)
+    questions = list(dict.fromkeys(question for document in by_most for question in document))
+    step = max(1, len(by_most[0]) // SUGGESTED) if by_most else 1
     return questions[::step][:SUGGESTED]

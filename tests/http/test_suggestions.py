@@ -22,13 +22,19 @@ def document(title: str, *sections: str, groups: tuple[str, ...] = ()) -> None:
 
 
 def test_headings_that_ask_are_suggested() -> None:
-    document("Perguntas", "Dúvidas > Posso cancelar?", "Dúvidas > Posso cancelar?", "Horários", "Crianças pagam?")
+    document("Perguntas", "Dúvidas › Posso cancelar?", "Dúvidas › Posso cancelar?", "Horários", "Crianças pagam?")
     assert suggested_questions(groups=None) == ["Posso cancelar?", "Crianças pagam?"]
 
 
 def test_many_headings_are_spread_out_and_four_at_most() -> None:
     document("Perguntas", *[f"Pergunta {number}?" for number in range(8)])
     assert suggested_questions(groups=None) == ["Pergunta 0?", "Pergunta 2?", "Pergunta 4?", "Pergunta 6?"]
+
+
+def test_the_document_that_asks_most_comes_first() -> None:
+    document("Avisos", "Perdeu algo?")
+    document("Perguntas frequentes", "Posso cancelar?", "Crianças pagam?")
+    assert suggested_questions(groups=None) == ["Posso cancelar?", "Crianças pagam?", "Perdeu algo?"]
 
 
 def test_without_such_headings_titles_are_asked_about() -> None:

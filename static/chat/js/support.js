@@ -1,6 +1,7 @@
 // Finding in a passage the sentences that a statement rests on, by the words they share.
 
 const SENTENCE = /[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^\n]+?(?:[.!?]+(?=\s|$)|\n|$)/gu;
+const CITATIONS = /(?:\s*\[\d+\])+/g;
 const WORD = /[\p{L}\p{N}]+/gu;
 const ENOUGH_SHARED = 0.34;
 
@@ -18,10 +19,17 @@ export function markedPieces(passage, statements) {
   return sentences.map((text, index) => ({ text, marked: marked.has(index) }));
 }
 
-/** The sentences of `answer` that cite source `number`; citations themselves removed. */
+/** The sentences of `answer` that source `number` stands for: those before its citation, back to the one before. */
 export function statementsCiting(answer, number) {
-  const sentences = answer.replace(/([.!?])\s*((?:\[\d+\]\s*)+)/g, " $2$1 ").match(SENTENCE) ?? [];
-  return sentences.filter((sentence) => sentence.includes(`[${number}]`)).map((sentence) => sentence.replace(/\[\d+\]/g, " "));
+  const statements = [];
+  for (const paragraph of answer.split(/\n+/)) {
+    let from = 0;
+    for (const { 0: citations, index } of paragraph.matchAll(CITATIONS)) {
+      if (citations.includes(`[${number}]`)) statements.push(...(paragraph.slice(from, index).match(SENTENCE) ?? []));
+      from = index + citations.length;
+    }
+  }
+  return statements;
 }
 
 const wordsOf = (text) =>

@@ -22,7 +22,9 @@ export function routeInWords(used) {
   return { local: gettext("Answered locally"), fallback: gettext("Via API"), abstain: gettext("Not found") }[used] ?? used;
 }
 
-function confidenceInWords({ C, tau }) {
+/** Nothing found may have more than one cause, a doubtful search being only one of them. */
+function confidenceInWords({ used, C, tau }) {
+  if (used === "abstain") return gettext("why?");
   if (C < tau) return gettext("low confidence");
   return C >= HIGH_CONFIDENCE ? gettext("high confidence") : gettext("good confidence");
 }
