@@ -19,7 +19,7 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from inference.adapter_folder import CONFIG, WEIGHTS
@@ -65,6 +65,7 @@ def fit(examples: Sequence[Example], base: Path, folder: Path, profile: Training
             processing_class=tokenizer,
             callbacks=[_Reporter(progress)],
         )
+        trainer.remove_callback(PrinterCallback)  # it prints to stdout, where a command's JSON belongs
         started = time.monotonic()
         outcome = trainer.train()
         seconds = time.monotonic() - started
