@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from inference.engine import GenerationPart, GenerationRequest, Waiting
 from inference.exceptions import EngineBusy
 
 PATIENT_WORD = "pacientemente"
+FIRST_PASSAGE = re.compile(r"^\[1\] [^\n]*\n([^\n]+)", re.MULTILINE)  # a reply that its source supports
 BUSY_WORD = "superlotado"
 
 
@@ -25,6 +27,8 @@ class PatientEngine(FakeEngine):
         if BUSY_WORD in asked:
             raise EngineBusy(retry_after_s=7)
         if PATIENT_WORD not in asked:
+            if passage := FIRST_PASSAGE.search(asked):
+                self.script(f"{passage[1].strip().rstrip('.')} [1].")
             yield from super().generate(request, cancelled=cancelled)
             return
         marks = Path(os.environ["AION_VAR_DIR"])

@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, ViewportSize, expect, sync_playwright
 
 from tests.http.served import PASSWORD, Server
 
 CHROMIUM = shutil.which("chromium")
 QUESTION = "Quanto custa o passeio de dia inteiro a Sintra?"
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
@@ -34,7 +35,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
 
     def open_page(*, phone: bool = False, username: str = "ana") -> Page:
-        size = PHONE if phone else {"width": 1280, "height": 860}
+        size = PHONE if phone else DESKTOP
         context = browser.new_context(locale="pt-BR", base_url=server.url, viewport=size, reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()

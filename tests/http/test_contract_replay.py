@@ -69,7 +69,7 @@ def test_chat_by_curl(server: Server) -> None:
     sent = json.dumps({"message": QUESTION})
     status, body = curl(server, "/api/ai/chat", "-H", "content-type: application/json", "-d", sent)
     assert status == 200
-    assert body["used"] == "local"
+    assert body["used"] == "local", (body["reason"], body["C"], body["tau"], body["text"])
     assert 0 <= body["C"] <= 1
     assert "89" in body["text"] or body["sources"]
 
