@@ -46,7 +46,7 @@ def main() -> None:
         engine.serve_adapter(ServedAdapter("measured", digest, str(options.adapter.resolve()), options.merged))
     rows = [json.loads(line) for line in options.prompts.read_text().splitlines()][: options.limit]
     prompts = [tuple(Message(**turn) for turn in row["prompt"]) for row in rows]
-    case = ("merged" if options.merged else "unmerged") if options.adapter else "base"
+    case = ("merged" if options.merged else "loaded") if options.adapter else "base"
     compare(engine, prompts, case)
 
 
