@@ -90,7 +90,7 @@ def test_a_question_is_answered_with_its_route_confidence_and_sources(visit: Cal
     expect(page.locator(".source-card").first).to_be_visible()
     numbers = page.get_by_role("button", name=re.compile("^confiança "))
     numbers.click()
-    expect(page.locator(".facts")).to_contain_text("0,62")
+    expect(page.locator(".facts")).to_contain_text("limite: 0,08")
     expect(numbers).to_have_attribute("aria-expanded", "true")
 
 
