@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from inference.backends.serving import ServingEngine
 from inference.engine import Engine, EngineState, EngineStatus
-from inference.exceptions import AdapterRejected, InferenceError
+from inference.exceptions import AdapterRejected, EngineUnavailable, InferenceError
 from inference.reconciler import Reconciler
 from inference.wire import serve
 
@@ -21,17 +21,17 @@ logger = logging.getLogger(__name__)
 _lock = threading.Lock()
 _engine: Engine | None = None
 _reconciler: Reconciler | None = None
+_serves = False
 
 
 def start() -> None:
     """Make this the serving process: load the model and follow the desired state, both in the background."""
-    global _engine, _reconciler
+    global _serves
     with _lock:
-        if _reconciler is not None:
+        if _serves:
             return
-        _engine = _configured_engine()
-        _reconciler = Reconciler(_engine)
-    threading.Thread(target=_load_and_follow, args=(_engine, _reconciler), name="reconciler", daemon=True).start()
+        _serves = True
+    threading.Thread(target=_load_and_follow, name="reconciler", daemon=True).start()
 
 
 def get_engine() -> Engine:
@@ -39,6 +39,8 @@ def get_engine() -> Engine:
     global _engine
     with _lock:
         if _engine is None:
+            if _serves:
+                raise EngineUnavailable("the model is not loaded yet")
             _engine = _engine_of_a_command()
         return _engine
 
@@ -46,7 +48,10 @@ def get_engine() -> Engine:
 def engine_status() -> EngineStatus:
     """What serves in this process; never loads and never waits."""
     engine = _engine
-    return engine.status() if engine else EngineStatus(state=EngineState.UNLOADED, base_model=settings.AION_BASE_MODEL)
+    if engine is not None:
+        return engine.status()
+    state = EngineState.LOADING if _serves else EngineState.UNLOADED
+    return EngineStatus(state=state, base_model=settings.AION_BASE_MODEL)
 
 
 def local_reconciler() -> Reconciler | None:
@@ -60,7 +65,13 @@ def serve_wire(body: str, cancelled: Callable[[], bool]) -> Iterator[str]:
     return serve(get_engine(), body, cancelled)
 
 
-def _load_and_follow(engine: Engine, reconciler: Reconciler) -> None:
+def _load_and_follow() -> None:
+    """In the background from the first line on: importing torch alone takes seconds, and `/health` answers at once."""
+    global _engine, _reconciler
+    engine = _configured_engine()
+    reconciler = Reconciler(engine)
+    with _lock:
+        _engine, _reconciler = engine, reconciler
     try:
         engine.load()
     except InferenceError as exc:

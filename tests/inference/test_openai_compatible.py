@@ -38,7 +38,9 @@ class Server(BaseHTTPRequestHandler):
         if self.status != 200:
             self._send('{"error": {"message": "no"}}', status=self.status)
             return
-        chunks = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in ("Bom ", "dia.")]
+        chunks: list[dict[str, object]] = [
+            {"choices": [{"index": 0, "delta": {"content": text}}]} for text in ("Bom ", "dia.")
+        ]
         chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
         chunks.append({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}})
         common = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "small"}
