@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -76,11 +76,11 @@ def answer(
 
 def answer_stream(
     question: Question, *, asker: Asker, engine: Engine | None = None, cancelled: Callable[[], bool] = lambda: False
-) -> Iterator[AnswerPart]:
+) -> Parts:
     """Answer in parts: the sources, sentences as they pass their check, at the end the whole `Answer`.
 
     Raises `InvalidQuestion`, `PermissionRefused`, `FallbackFailed`, the search's and the engine's errors. A question
-    that was taken in leaves an event, also when it fails; closing the iterator cancels.
+    that was taken in leaves an event, also when it fails; closing the generator cancels.
     """
     path = _admit(question, asker, control.current(), engine, cancelled)
     try:

@@ -108,7 +108,7 @@ def answer_by_provider(
         deadline_s=deadline_s,
         cancelled=cancelled,
     )
-    with closing(parts):  # type: ignore[type-var]  # a generator; closing it settles the reservation
+    with closing(parts):  # which settles the reservation
         said = yield from draft(parts, packed.checked, strict=False)
     if not said.text:
         raise FallbackFailed("malformed", "the provider gave an empty answer")

@@ -175,7 +175,8 @@ def _balancing(examples: Sequence[Example]) -> np.ndarray:
     """Both classes alike. Not each kind of negative alike: the few judged unanswerable by people (19 of Pirá's, whose
     passage is there and close) would weigh a third and cost the hidden passage .04 AUROC."""
     labels = np.array([example.answerable for example in examples])
-    return np.where(labels, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
+    share = float(labels.mean())
+    return np.where(labels, 0.5 / share, 0.5 / (1 - share))
 
 
 def report_of(examples: Sequence[Example], probabilities: np.ndarray, *, tau: float) -> dict[str, Any]:

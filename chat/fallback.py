@@ -54,7 +54,7 @@ def ask_provider(
     spending: Spending,
     deadline_s: float,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator[GenerationPart]:
+) -> Generator[GenerationPart, None, None]:
     """Stream the provider's answer. Raises `FallbackUnavailable` (nothing was sent), `FallbackFailed`,
     `GenerationCancelled`; whatever happens, the reservation is closed."""
     client = _client(min(TIMEOUT_S, deadline_s))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import chain
 from typing import Any, Final
@@ -16,7 +16,7 @@ from chat.errors import problem_of
 WAITING: Final = ": waiting\n\n"
 
 
-def stream(parts: Iterator[AnswerPart]) -> StreamingHttpResponse:
+def stream(parts: Generator[AnswerPart, None, None]) -> StreamingHttpResponse:
     """The response that sends `parts` as they come.
 
     The first part is awaited here, so that what is wrong with the question is an HTTP error. Closing the response,
@@ -29,9 +29,9 @@ def stream(parts: Iterator[AnswerPart]) -> StreamingHttpResponse:
     return response
 
 
-def events(first: AnswerPart, rest: Iterator[AnswerPart]) -> Iterator[str]:
+def events(first: AnswerPart, rest: Generator[AnswerPart, None, None]) -> Iterator[str]:
     """The text of each event. A failure becomes the last event: the status line has been sent."""
-    with closing(rest):  # type: ignore[type-var]  # a generator; Iterator[...] does not tell
+    with closing(rest):
         try:
             for part in chain([first], rest):
                 yield encode(part)

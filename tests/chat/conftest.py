@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ class Provider:
         self.behaviour = "answer"
         self.text = "O passeio custa € 98 por adulto [1]."
         self.usage: dict[str, int] | None = {"prompt_tokens": 500, "completion_tokens": 20, "total_tokens": 520}
-        self.requests: list[dict] = []
+        self.requests: list[dict[str, Any]] = []
         self.release = threading.Event()
         provider = self
 
@@ -128,7 +129,7 @@ class Provider:
         handler.wfile.write(b"data: [DONE]\n\n")
         return None
 
-    def _send(self, handler: BaseHTTPRequestHandler, part: dict) -> None:
+    def _send(self, handler: BaseHTTPRequestHandler, part: dict[str, object]) -> None:
         frame = {"id": "c1", "object": "chat.completion.chunk", "created": int(time.time()), "model": "m"} | part
         handler.wfile.write(f"data: {json.dumps(frame)}\n\n".encode())
 

@@ -269,6 +269,7 @@ def test_a_person_keeps_a_conversation_and_no_one_can_write_into_anothers():
     first = ask(asker=Asker(user_id=ana.pk, may_set_tau=True))
     again = ask(asker=Asker(user_id=ana.pk, may_set_tau=True), conversation_id=first.conversation_id)
     assert again.conversation_id == first.conversation_id
+    assert first.conversation_id is not None
     turns = Conversation.objects.get(pk=first.conversation_id).messages.values_list("role", flat=True)
     assert list(turns) == ["user", "assistant"] * 2
     with pytest.raises(InvalidQuestion):
@@ -278,5 +279,7 @@ def test_a_person_keeps_a_conversation_and_no_one_can_write_into_anothers():
 def test_the_body_has_what_old_clients_read():
     body = ask().as_dict()
     assert {"text", "used", "C"} <= set(body)
+    assert isinstance(body["C"], float)
     assert 0 <= body["C"] <= 1
+    assert isinstance(body["timings"], dict)
     assert {"embed", "search", "route", "generate", "overhead", "total"} <= set(body["timings"])

@@ -10,13 +10,15 @@ import pytest
 from django.core.management import call_command
 
 from chat import calibration, control
-from chat.calibration import Example, activate, cross_fitted, fit, scores, weights_in_force
+from chat.calibration import Example, Kind, activate, cross_fitted, fit, scores, weights_in_force
 from chat.confidence import Weights, cosine, default_calibration, read, score
 from chat.exceptions import CalibrationRefused
 from chat.features import FEATURES, holds_expected_kind
 from chat.models import Calibration
 from tests.chat.test_evidence import LUNCH, OTHER, QUESTION, chunk, retrieval_of
 from tests.chat.test_golden import written
+
+SHIPPED = Weights.from_json(default_calibration()["weights"])
 
 
 def examples(count=60, *, groups=6, lift=2.0, seed=1):
@@ -46,12 +48,12 @@ def test_signals_survive_one_passage_and_no_term():
 def test_the_older_formula_is_the_mean_of_the_mapped_similarities():
     found = retrieval_of(QUESTION, chunk(1, "a", similarity=0.8), chunk(2, "b", similarity=0.9))
     assert cosine(found) == pytest.approx(0.925)
-    assert score(found, read(found, passages=4), scorer="cosine", weights=None).value == 0.925
+    assert score(found, read(found, passages=4), scorer="cosine", weights=SHIPPED).value == 0.925
 
 
 def test_nothing_found_is_no_confidence():
     found = retrieval_of(QUESTION)
-    assert score(found, read(found, passages=4), scorer="calibrated", weights=None).value == 0.0
+    assert score(found, read(found, passages=4), scorer="calibrated", weights=SHIPPED).value == 0.0
 
 
 @pytest.mark.parametrize(
@@ -83,10 +85,11 @@ def test_without_a_signal_the_report_claims_none():
 
 def test_no_document_judges_itself():
     """A signal that only names its document would look perfect if a fold had seen it."""
+    kinds: tuple[Kind, Kind] = ("passage", "answerable")
     made = [
-        Example(dict.fromkeys(FEATURES, 0.0) | {"best_score": float(group)}, kind, f"d{group}", 0.5)
+        Example(dict.fromkeys(FEATURES, 0.0) | {"best_score": float(group)}, kinds[group % 2], f"d{group}", 0.5)
         for group in range(12)
-        for kind in ["answerable" if group % 2 else "passage"] * 8
+        for _ in range(8)
     ]
     assert scores(np.array([e.answerable for e in made]), cross_fitted(made))["auroc"] < 0.9
 

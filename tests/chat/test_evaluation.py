@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -32,10 +34,11 @@ def test_citations_and_the_line_of_sources_are_not_judged():
     assert plain_reply("Custa € 98 [1].\n\nFontes: [1] Sintra") == "Custa € 98."
 
 
-def run(path, *options) -> dict:
+def run(path: Path, *options: str) -> dict[str, Any]:
     out = StringIO()
     call_command("evaluate", str(path), "--json", *options, stdout=out, stderr=StringIO())
-    return json.loads(out.getvalue())
+    report: dict[str, Any] = json.loads(out.getvalue())
+    return report
 
 
 @pytest.mark.django_db

@@ -70,7 +70,9 @@ def test_the_providers_sentences_are_streamed(provider):
     parts = list(answer_stream(Question(PRICE, tau=1.0), asker=STAFF))
     released = [part.text for part in parts if isinstance(part, SentenceReleased)]
     assert len(released) == 3
-    assert "".join(released) == parts[-1].text
+    given = parts[-1]
+    assert isinstance(given, Answer)
+    assert "".join(released) == given.text
 
 
 def test_a_failed_local_answer_is_replaced_by_the_providers(provider):
@@ -78,6 +80,7 @@ def test_a_failed_local_answer_is_replaced_by_the_providers(provider):
     control.revise({"answer_mode": "auto"}, by=None)
     parts = list(answer_stream(Question("Qual a cor preferida do guia de Sintra?", tau=0.0), asker=STAFF))
     given = parts[-1]
+    assert isinstance(given, Answer)
     assert (given.used, given.reason) == ("fallback", "unsupported")
     shown = ""
     for part in parts:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
-from chat import golden
 from chat.exceptions import GoldenFileInvalid
 from chat.golden import find_sources, leave_out_installed, read_golden, scratch, sweep
 from retrieval.ingestion import ingest_text
@@ -95,7 +95,7 @@ def test_it_is_gone_after_a_failure_too(tmp_path):
 
 @pytest.mark.django_db
 def test_what_a_killed_run_left_is_swept_and_a_living_ones_stays(settings, tmp_path):
-    host = golden.socket.gethostname()[:20]
+    host = socket.gethostname()[:20]
     ingest_text(
         "x", tenant=settings.PRIMARY_TENANT_ID, passages=["Um texto."], collection=f"scratch-{host}-1-99-abcdef"
     )
