@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from telemetry.events import EventKind, record
+from telemetry.events import EventKind, Json, record
 from telemetry.partitions import lowest_id
 
 TENANT = "default"
@@ -17,8 +16,8 @@ def id_at(moment: datetime, number: int = 0) -> UUID:
     return UUID(int=lowest_id(moment).int | 7 << 76 | 2 << 62 | number)
 
 
-def record_answer(prompt: str, reply: str, *, at: datetime | None = None, number: int = 0, **meta: Any) -> UUID:
-    whole = {
+def record_answer(prompt: str, reply: str, *, at: datetime | None = None, number: int = 0, **meta: Json) -> UUID:
+    whole: dict[str, Json] = {
         "prompt": prompt,
         "reply": reply,
         "rank": 1,
@@ -26,6 +25,12 @@ def record_answer(prompt: str, reply: str, *, at: datetime | None = None, number
         "C": 0.8,
         "tau": 0.62,
         "reason": "confident",
+        "status": "answered",
+        "grounded": True,
+        "userId": 7,
+        "keyId": None,
+        "conversationId": "c1",
+        **meta,
     }
-    whole |= {"status": "answered", "grounded": True, "userId": 7, "keyId": None, "conversationId": "c1"} | meta
-    return record(EventKind.ANSWER, value=1, meta=whole, tenant=TENANT, event_id=at and id_at(at, number))
+    event_id = id_at(at, number) if at else None
+    return record(EventKind.ANSWER, value=1, meta=whole, tenant=TENANT, event_id=event_id)

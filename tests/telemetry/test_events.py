@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -17,10 +17,11 @@ from .answers import TENANT, id_at, record_answer
 FAR = datetime(2031, 3, 15, tzinfo=UTC)
 
 
-def partition_of(event_id) -> str:
+def partition_of(event_id: UUID) -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT tableoid::regclass::text FROM telemetry_event WHERE id = %s", [event_id])
-        return cursor.fetchone()[0]
+        (partition,) = cursor.fetchone()
+    return str(partition)
 
 
 @pytest.mark.django_db

@@ -8,11 +8,13 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event as Signal
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -31,12 +33,26 @@ from .test_feedback import vote_on
 NOON = datetime(2026, 11, 22, 15, tzinfo=UTC)
 
 
-def export_all(target: Path, **options) -> export.ExportResult:
-    usual = {"tenant": TENANT, "since": NOON - timedelta(days=30), "until": timezone.now() + timedelta(days=1)}
-    return export_dataset(target=target, **(usual | options))
+def export_all(
+    target: Path,
+    *,
+    tenant: str = TENANT,
+    since: datetime = NOON - timedelta(days=30),
+    until: datetime | None = None,
+    formats: Sequence[str] = ("messages",),
+    include_provider: bool = False,
+) -> export.ExportResult:
+    return export_dataset(
+        target=target,
+        tenant=tenant,
+        since=since,
+        until=until or timezone.now() + timedelta(days=1),
+        formats=formats,
+        include_provider=include_provider,
+    )
 
 
-def lines(path: Path) -> list[dict]:
+def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -291,7 +307,7 @@ class TestJobs:
         assert len(lines(tmp_path / "events.jsonl")) == 1
 
     def test_a_requested_export_is_run_once(self, django_capture_on_commit_callbacks, monkeypatch):
-        delivered = []
+        delivered: list[str] = []
         monkeypatch.setattr(run_export, "delay", delivered.append)
         with django_capture_on_commit_callbacks(execute=True):
             job = export_jobs.request_export(tenant=TENANT, requested_by=3)

@@ -34,7 +34,7 @@ class Ledger(RuleBasedStateMachine):
         self.now = self.started
         self.limits = {"day": Decimal(1), "month": Decimal(10)}
         self.open: dict[UUID, tuple[tuple[str, str], Decimal, datetime]] = {}
-        self.spent: dict[tuple[str, str], Decimal] = {}
+        self.spent: dict[str, Decimal] = {}
 
     def windows(self) -> tuple[str, str]:
         local = self.now - timedelta(hours=3)

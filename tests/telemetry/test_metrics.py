@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from telemetry import budgets, metrics
-from telemetry.events import EventKind, record
+from telemetry.events import EventKind, Json, record
 from telemetry.models import Reservation
 
 from .answers import TENANT, id_at, record_answer
@@ -22,10 +22,10 @@ PENA, BELEM = uuid4(), uuid4()
 
 def record_retrieval(*documents: UUID, at: datetime = NOON, number: int = 0) -> None:
     titles = {PENA: "Palácio da Pena", BELEM: "Belém"}
-    items = [
+    items: list[Json] = [
         {"text": "x", "rank": n, "rel": 1.0, "documentId": str(d), "title": titles[d]} for n, d in enumerate(documents)
     ]
-    meta = {"query": "q", "items": items}
+    meta: dict[str, Json] = {"query": "q", "items": items}
     record(EventKind.RETRIEVAL, value=len(items), meta=meta, tenant=TENANT, event_id=id_at(at, 1000 + number))
 
 
