@@ -9,7 +9,7 @@ from celery import shared_task
 from retrieval import uploads
 
 
-@shared_task(name="retrieval.tasks.run_ingest_job", ignore_result=True, acks_late=True)  # type: ignore[untyped-decorator]  # Celery has no types
+@shared_task(name="retrieval.tasks.run_ingest_job", ignore_result=True, acks_late=True)
 def run_ingest_job(job_id: str) -> None:
     """Ingest one uploaded file."""
     uploads.run_ingest_job(UUID(job_id))
