@@ -65,10 +65,11 @@ def turn(page: Page, number: int = 0) -> Locator:
 
 BEYOND = """async () => {
     await Promise.all(document.getAnimations().map((animation) => animation.finished));
-    const parts = ".topbar, .topbar .icon-button, .thread, .prose, .composer, .source-card, .source-head, .turn-actions";
+    const parts = ".topbar, .thread, .prose, .composer, .source-card, .source-head, .turn-actions";
     const wide = [...document.querySelectorAll(parts)].filter(
         (element) => element.getBoundingClientRect().right > window.innerWidth + 1);
-    return document.documentElement.scrollWidth > window.innerWidth ? ["the page"] : wide.map(({className}) => className);
+    const page = document.documentElement.scrollWidth > window.innerWidth ? ["the page"] : [];
+    return [...page, ...wide.map(({className}) => className)];
 }"""
 
 
