@@ -1,8 +1,8 @@
 """What the organisation knows: documents, their chunks, and the jobs that bring them in.
 
-Two tables are too large and too special for the ORM and are made by SQL in the first migration: `retrieval_embedding`
-(one partition a generation of embeddings) and `retrieval_posting` (term, chunk, frequency: what BM25 needs).
-Both are deleted with their document by the database.
+Two tables are too large and too special for the ORM: `Embedding` (one partition a generation) and `Posting` are made by
+SQL in the first migration, written and read by SQL, and deleted with their document by the database. Their models are
+there so that Django knows of them, to empty them with the rest when tests do.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from pgvector.django import HalfVectorField
 
 
 class Shelf(models.Model):
@@ -134,6 +135,41 @@ class EmbeddingGeneration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}: {self.embedder}"
+
+
+class Embedding(models.Model):
+    """A chunk's vector of one generation; the shelf is its document's, kept so by a trigger."""
+
+    pk = models.CompositePrimaryKey("generation", "chunk_id")
+    generation = models.IntegerField()
+    chunk_id = models.BigIntegerField()
+    document = models.ForeignKey(Document, models.DO_NOTHING, related_name="+")
+    shelf_id = models.BigIntegerField()
+    embedding = HalfVectorField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.generation}/{self.chunk_id}"
+
+
+class Posting(models.Model):
+    """How often a term stands in a chunk of `length` terms: what BM25 needs."""
+
+    pk = models.CompositePrimaryKey("term", "chunk_id")
+    term = models.TextField(db_collation="C")
+    chunk_id = models.BigIntegerField()
+    document = models.ForeignKey(Document, models.DO_NOTHING, related_name="+")
+    shelf_id = models.BigIntegerField()
+    frequency = models.SmallIntegerField()
+    length = models.IntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.term}/{self.chunk_id}"
 
 
 class IngestJob(models.Model):

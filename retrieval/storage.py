@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from retrieval.chunking import ChunkDraft, ChunkedDocument, embedded_text
 from retrieval.embeddings import Vectors
-from retrieval.models import Chunk, Document
+from retrieval.models import Chunk, Document, Embedding, Posting
 from retrieval.text import tokens
 
 MAX_FREQUENCY = 32_767
@@ -141,9 +141,8 @@ def _write_document(place: Place, origin: Origin, content: ChunkedDocument, old:
 
 
 def _delete_content(document: Document) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM retrieval_embedding WHERE document_id = %s", [document.pk])
-        cursor.execute("DELETE FROM retrieval_posting WHERE document_id = %s", [document.pk])
+    Embedding.objects.filter(document=document).delete()
+    Posting.objects.filter(document=document).delete()
     document.chunks.all().delete()
 
 

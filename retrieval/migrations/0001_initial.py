@@ -2,6 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
+import pgvector.django.halfvec
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -204,6 +205,39 @@ class Migration(migrations.Migration):
             model_name='document',
             constraint=models.UniqueConstraint(fields=('tenant', 'collection', 'source'), name='retrieval_one_document_a_source'),
         ),
-        migrations.RunSQL(TABLES, DROP_TABLES),
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunSQL(TABLES, DROP_TABLES)],
+            state_operations=[
+                migrations.CreateModel(
+                    name='Embedding',
+                    fields=[
+                        ('pk', models.CompositePrimaryKey('generation', 'chunk_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                        ('generation', models.IntegerField()),
+                        ('chunk_id', models.BigIntegerField()),
+                        ('shelf_id', models.BigIntegerField()),
+                        ('embedding', pgvector.django.halfvec.HalfVectorField()),
+                        ('document', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='retrieval.document')),
+                    ],
+                    options={
+                        'default_permissions': (),
+                    },
+                ),
+                migrations.CreateModel(
+                    name='Posting',
+                    fields=[
+                        ('pk', models.CompositePrimaryKey('term', 'chunk_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                        ('term', models.TextField(db_collation='C')),
+                        ('chunk_id', models.BigIntegerField()),
+                        ('shelf_id', models.BigIntegerField()),
+                        ('frequency', models.SmallIntegerField()),
+                        ('length', models.IntegerField()),
+                        ('document', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='retrieval.document')),
+                    ],
+                    options={
+                        'default_permissions': (),
+                    },
+                ),
+            ],
+        ),
         migrations.RunSQL(SHELVES, DROP_SHELVES),
     ]

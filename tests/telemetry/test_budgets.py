@@ -202,7 +202,7 @@ class TestLedgerCheck:
             call_command("check_ledger")
 
 
-@pytest.mark.django_db(transaction=True, available_apps=["telemetry", "django.contrib.auth"])
+@pytest.mark.django_db(transaction=True)
 class TestCrowds:
     def test_fifty_threads_cannot_overspend(self):
         """Each wants 0.05 of a dollar, reserves and settles or not: at most twenty get it."""

@@ -207,7 +207,7 @@ class TestWholeOrNot:
         assert [path.name for path in target.parent.iterdir()] == ["one"]
 
 
-@pytest.mark.django_db(transaction=True, available_apps=["telemetry", "django.contrib.auth"])
+@pytest.mark.django_db(transaction=True)
 class TestSeveralProcesses:
     def test_the_second_of_two_at_once_says_so(self, target):
         started, done = Signal(), Signal()
