@@ -16,7 +16,8 @@ MAX_BODY_BYTES: Final = 512 * 1024
 
 
 class BoundedJSONParser(JSONParser):
-    """DRF reads a JSON body whole, whatever its size (`DATA_UPLOAD_MAX_MEMORY_SIZE` does not reach it)."""
+    """DRF reads a JSON body whole, whatever its size (`DATA_UPLOAD_MAX_MEMORY_SIZE` does not reach it), and by any
+    codec of Python's that the request names as its charset, bz2 among them. JSON is UTF-8 (RFC 8259)."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -25,6 +26,6 @@ class BoundedJSONParser(JSONParser):
         if len(body) > MAX_BODY_BYTES:
             raise PayloadTooLarge(MAX_BODY_BYTES)
         try:
-            return super().parse(BytesIO(body), media_type, parser_context)
+            return super().parse(BytesIO(body), media_type, {**(parser_context or {}), "encoding": "utf-8"})
         except RecursionError as exc:
             raise ParseError("nested too deeply") from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 import pytest
@@ -70,6 +71,14 @@ def test_what_is_not_json_is_named_as_such(signed_in: APIClient, body: str) -> N
     response = signed_in.generic("POST", CHAT, body, content_type="application/json")
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("codec", ["bz2", "zlib", "hex", "utf-16"])
+def test_the_body_is_read_as_utf8_whatever_codec_it_names(signed_in: APIClient, codec: str) -> None:
+    """Python has codecs that unpack: half a megabyte of bz2 can hold more than any memory."""
+    body = codecs.encode(b'{"message": "Oi"}', codec) if codec != "utf-16" else '{"message": "Oi"}'.encode(codec)
+    response = signed_in.generic("POST", CHAT, body, content_type=f"application/json; charset={codec}")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("body", ["[]", '"texto"', "1", "null", "true"])
