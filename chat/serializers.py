@@ -11,6 +11,7 @@ from rest_framework import serializers
 from inference.serializers import TolerantSerializer
 
 MAX_MESSAGE_CHARACTERS: Final = 8000
+MOST_SOURCES: Final = 64
 
 
 class TauField(serializers.Field[float, Any, float, Any]):
@@ -112,7 +113,10 @@ class FeedbackRequest(TolerantSerializer):
     comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=4000)
     correction = serializers.CharField(required=False, allow_blank=True, default="", max_length=8000)
     relevantSources = serializers.ListField(  # noqa: N815
-        child=serializers.IntegerField(min_value=1), required=False, default=list, max_length=64
+        child=serializers.IntegerField(min_value=1, max_value=MOST_SOURCES),
+        required=False,
+        default=list,
+        max_length=MOST_SOURCES,
     )
 
 

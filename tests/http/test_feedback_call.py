@@ -69,6 +69,7 @@ def test_nothing_is_judged_that_was_no_answer(signed_in: APIClient, person: User
         ({"vote": 1, "comment": "a" * 4001}, "comment"),
         ({"vote": 1, "relevantSources": [0]}, "relevantSources"),
         ({"vote": 1, "relevantSources": "1"}, "relevantSources"),
+        ({"vote": 1, "relevantSources": [99999]}, "relevantSources"),
         ({"vote": 1, "relevantSources": [1] * 65}, "relevantSources"),
     ],
 )
