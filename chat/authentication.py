@@ -142,7 +142,14 @@ def is_open_to(request: HttpRequest | Request) -> bool:
         return is_loopback(request.META)
     if origin in settings.AION_ALLOWED_ORIGINS:
         return True
-    return urlsplit(origin).netloc == request.get_host() and is_loopback(request.META)
+    return _host_of(origin) == request.get_host() and is_loopback(request.META)
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # not an address at all
+        return ""
 
 
 def _same(given: str, expected: str) -> bool:

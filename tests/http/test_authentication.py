@@ -143,6 +143,7 @@ def test_the_service_key_works_from_this_machine_only(path: ScriptedPath) -> Non
         ({"REMOTE_ADDR": "192.0.2.7"}, 401),
         ({"HTTP_X_FORWARDED_FOR": "192.0.2.7"}, 401),
         ({"HTTP_ORIGIN": "null"}, 401),
+        ({"HTTP_ORIGIN": "http://["}, 401),
     ],
 )
 def test_an_open_chat_is_open_to_loopback_and_allowed_origins(
