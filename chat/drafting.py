@@ -47,7 +47,7 @@ def draft(parts: Iterator[GenerationPart], passages: Sequence[Passage], *, stric
         if isinstance(part, Waiting):
             yield StillWaiting(part.stage)
         elif isinstance(part, Delta):
-            pending, ended = _before_sources(pending + part.text)
+            pending, ended = _before_sources(pending + _storable(part.text))
             pending = yield from _release(said, pending, passages, strict=strict, last=ended)
             if said.fault and strict:
                 return said
@@ -84,6 +84,11 @@ def _release(
                 return ""
         yield said.take(verdict, gap or " ")
     return pending[end:]
+
+
+def _storable(text: str) -> str:
+    """Without U+0000 and halves of characters, which another server may send and no database or response can hold."""
+    return text.replace("\0", "").encode(errors="ignore").decode()
 
 
 def _before_sources(text: str) -> tuple[str, bool]:

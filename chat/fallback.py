@@ -29,10 +29,12 @@ from telemetry.pii import EgressMask, mask_for_egress
 
 if TYPE_CHECKING:  # importing it takes a second, which only those who call the provider should spend
     import openai
+    from openai.types import CompletionUsage
     from openai.types.chat import ChatCompletionChunk
 
 TIMEOUT_S = 20.0
 MAX_OUTPUT_TOKENS = 1024
+MOST_TOKENS = 10_000_000  # more than any model reads; a larger count is a mistake
 OPENAI_ITSELF = "api.openai.com"
 
 
@@ -64,8 +66,8 @@ def ask_provider(
     reservation = _reserve(messages, policy.fallback_model, asker, ttl_s=deadline_s + 60)
     spending.reservation_id = reservation.id
     call = _Call(policy.fallback_model)
-    give_back_connection()  # the provider may take its time; the connection serves others meanwhile
     try:
+        give_back_connection()  # the provider may take its time; the connection serves others meanwhile
         yield from call.stream(client, messages, mask, deadline_s, cancelled)
     finally:
         spending.cost_usd = call.close(reservation.id)
@@ -93,13 +95,11 @@ class _Call:
         first_ms = 0.0
         finish = ""
         for chunk in self._chunks(client, messages, started + deadline_s, cancelled):
-            if chunk.usage is not None:
-                self.usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
-            if not chunk.choices:
-                continue
-            finish = chunk.choices[0].finish_reason or finish
-            text = unmasker.feed(chunk.choices[0].delta.content or "")
-            if text:
+            piece, ended = _read(chunk)
+            finish = ended or finish
+            if finish and chunk.usage is not None:  # some count as they go: before the end that is not all
+                self.usage = _usage_of(chunk.usage)
+            if text := unmasker.feed(piece):
                 first_ms = first_ms or (time.monotonic() - started) * 1000
                 said.append(text)
                 yield Delta(text)
@@ -159,6 +159,26 @@ class _Call:
             raise FallbackFailed("interrupted", type(exc).__name__) from exc
         except (openai.OpenAIError, ValueError, AttributeError, TypeError) as exc:
             raise FallbackFailed("malformed", type(exc).__name__) from exc
+
+
+def _read(chunk: ChatCompletionChunk) -> tuple[str, str]:
+    """What a part says and why it is the last one, "" where it does neither. The client takes any JSON for a part."""
+    if not chunk.choices:
+        return "", ""
+    try:
+        piece, finish = chunk.choices[0].delta.content or "", chunk.choices[0].finish_reason or ""
+    except (AttributeError, TypeError, KeyError) as exc:
+        raise FallbackFailed("malformed", type(exc).__name__) from exc
+    if not (isinstance(piece, str) and isinstance(finish, str)):
+        raise FallbackFailed("malformed", "a part without text")
+    return piece, finish
+
+
+def _usage_of(told: CompletionUsage) -> Usage | None:
+    """The tokens that the provider counted; None where that cannot be, which is then charged at the maximum."""
+    counts = (getattr(told, "prompt_tokens", None), getattr(told, "completion_tokens", None))
+    prompt, completion = (count if type(count) is int and 0 <= count <= MOST_TOKENS else None for count in counts)
+    return Usage(prompt, completion) if prompt and completion is not None else None
 
 
 def _client(timeout_s: float) -> openai.OpenAI:

@@ -76,7 +76,7 @@ class Provider:
     def __init__(self) -> None:
         self.behaviour = "answer"
         self.text = "O passeio custa € 98 por adulto [1]."
-        self.usage: dict[str, int] | None = {"prompt_tokens": 500, "completion_tokens": 20, "total_tokens": 520}
+        self.usage: dict[str, Any] | None = {"prompt_tokens": 500, "completion_tokens": 20, "total_tokens": 520}
         self.requests: list[dict[str, Any]] = []
         self.release = threading.Event()
         provider = self
@@ -115,6 +115,9 @@ class Provider:
         handler.close_connection = True
         if self.behaviour == "garbage":
             handler.wfile.write(b"data: {this is not json\n\n")
+            return None
+        if self.behaviour == "nonsense":
+            self._send(handler, {"choices": [{"index": 0, "delta": {"content": {"text": 7}}, "finish_reason": None}]})
             return None
         pieces = [self.text[at : at + 7] for at in range(0, len(self.text), 7)]
         if self.behaviour == "half":

@@ -124,6 +124,7 @@ def test_an_ungrounded_answer_of_the_provider_is_marked(provider):
         ("401", "refused", False),
         ("500", "server_error", True),
         ("garbage", "malformed", True),
+        ("nonsense", "malformed", True),
         ("half", "interrupted", True),
     ],
 )
@@ -172,6 +173,19 @@ def test_a_provider_that_tells_no_usage_is_charged_at_the_maximum(provider, sett
     given = ask()
     assert given.cost_usd > COST
     assert given.cost_usd == spent(settings)
+
+
+@pytest.mark.parametrize("tokens", [None, -500, 10**30, 1.5])
+def test_a_usage_that_cannot_be_is_charged_at_the_maximum(provider, settings, tokens):
+    provider.usage = {"prompt_tokens": tokens, "completion_tokens": 20, "total_tokens": 20}
+    given = ask()
+    assert given.cost_usd == spent(settings) > COST
+    assert nothing_is_reserved(settings)
+
+
+def test_what_no_database_holds_is_taken_out_of_the_providers_text(provider):
+    provider.text = "O passeio\x00 custa € 98 por adulto [1].\ud83d"
+    assert ask().text.startswith("O passeio custa € 98 por adulto [1].")
 
 
 def test_a_client_that_leaves_mid_stream_is_charged_and_nothing_stays_reserved(provider, settings):
