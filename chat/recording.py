@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat.answers import Answer, Asker, Question
@@ -143,7 +144,10 @@ def _answered(answer: Answer) -> dict[str, Json]:
 
 
 def _append_turns(conversation: Conversation, question: Question, answer: Answer) -> None:
-    conversation.save()
+    if conversation._state.adding:
+        conversation.save()
+    elif not Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now()):
+        return  # deleted while the answer was written: it stays so
     meta: dict[str, object] = {"used": answer.used, "C": answer.confidence, "tau": answer.tau, "mode": answer.mode}
     meta |= {"reasonText": answer.reason_text, "sources": [source.as_dict() for source in answer.sources]}
     Message.objects.bulk_create(

@@ -276,6 +276,25 @@ def test_a_person_keeps_a_conversation_and_no_one_can_write_into_anothers():
         ask(asker=Asker(user_id=rui.pk, may_set_tau=True), conversation_id=first.conversation_id)
 
 
+def test_a_conversation_renamed_or_deleted_while_it_is_answered_stays_so():
+    person = get_user_model().objects.create_user("ana")
+    asker = Asker(user_id=person.pk, groups=None)
+    conversation_id = ask(asker=asker, tau=None).conversation_id
+    row = Conversation.objects.filter(pk=conversation_id)
+    stream = answer_stream(Question(PRICE, conversation_id=conversation_id), asker=asker)
+    next(stream)
+    row.update(title="Sintra")
+    list(stream)
+    assert row.get().title == "Sintra"
+    assert row.get().messages.count() == 4
+    stream = answer_stream(Question(PRICE, conversation_id=conversation_id), asker=asker)
+    next(stream)
+    row.delete()
+    *_parts, given = stream
+    assert isinstance(given, Answer)
+    assert not row.exists()
+
+
 def test_the_body_has_what_old_clients_read():
     body = ask().as_dict()
     assert {"text", "used", "C"} <= set(body)
