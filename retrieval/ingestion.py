@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -107,9 +108,10 @@ def ingest(
     outcomes: list[DocumentOutcome] = []
     with Parser(limits) as parser:
         for number, path in enumerate(files, start=1):
-            here = Progress(str(path), number, len(files))
+            here = Progress(_spelled(path), number, len(files))
             progress(here)
-            outcomes.extend(_ingest_file(path, name, source or str(path.resolve()), place, parser, here, progress))
+            origin = source or _spelled(path.resolve())
+            outcomes.extend(_ingest_file(path, name, origin, place, parser, here, progress))
     return IngestReport(tuple(outcomes))
 
 
@@ -157,6 +159,11 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
                 yield found
 
 
+def _spelled(path: Path) -> str:
+    """The path as text that can be stored and shown: a file system's names are bytes, not always UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _ingest_file(
     path: Path,
     name: str,
@@ -169,11 +176,11 @@ def _ingest_file(
     try:
         size, digest = _measured(path, parser.limits)
         if kept := keep_same_bytes(place, Origin(source, "", "", digest, size)):
-            yield _outcome(str(path), kept)
+            yield _outcome(here.path, kept)
             return
-        parsed = parser.parse(path, name=name or path.name)
+        parsed = parser.parse(path, name=name or Path(here.path).name)
     except Unparsable as exc:
-        yield _rejected(path, source, place, exc)
+        yield _rejected(here.path, source, place, exc)
         return
     sources: list[str] = []
     for document in parsed:
@@ -206,14 +213,14 @@ def _digest_of(document: ParsedDocument) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _rejected(path: Path, source: str, place: Place, why: Unparsable) -> DocumentOutcome:
+def _rejected(path: str, source: str, place: Place, why: Unparsable) -> DocumentOutcome:
     """Report the file; an earlier version goes on serving and says that it is outdated."""
     rejection = DocumentRejected(why.code, why.detail)
     log.warning("%s was not ingested: %s (%s)", path, why.code, why.detail)
     old = find_source(place, source)
     if old is not None:
         Document.objects.filter(pk=old.pk).update(state=Document.State.OUTDATED, error=str(rejection))
-    return DocumentOutcome(str(path), Status.SKIPPED, code=why.code, reason=str(rejection))
+    return DocumentOutcome(path, Status.SKIPPED, code=why.code, reason=str(rejection))
 
 
 def _ingest_document(
@@ -235,5 +242,10 @@ def _ingest_document(
 
 def _outcome(path: str, stored: Stored) -> DocumentOutcome:
     status = {"new": Status.STORED, "replaced": Status.REPLACED}.get(stored.was, Status.UNCHANGED)
-    reason = _("The same content is already stored under another name.") if stored.was == "duplicate" else ""
+    reason = ""
+    if stored.was == "duplicate":
+        reason = _("The same content is already stored under another name.")
+    elif stored.was == "marked otherwise":
+        reason = _("The same content is already stored as “%(title)s”, whose labels and groups were not changed.")
+        reason %= {"title": stored.title}
     return DocumentOutcome(path, status, stored.title, stored.document_id, stored.chunks, reason=reason)

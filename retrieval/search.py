@@ -21,7 +21,7 @@ from retrieval.results import (
     SearchSettings,
     SearchTimings,
 )
-from retrieval.text import tokens
+from retrieval.text import query_terms
 
 
 class Stopwatch:
@@ -47,7 +47,7 @@ def retrieve(
 
     Raises `EmbeddingFailed` when the question cannot be embedded, `SearchFailed` when the database does not answer.
     """
-    terms = tuple(dict.fromkeys(tokens(query)))
+    terms = query_terms(query)
     try:
         return _search(query, terms, scope, settings, hidden)
     except DatabaseError as exc:

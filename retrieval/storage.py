@@ -45,7 +45,8 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The document that holds these bytes; `was` is "new", "replaced", "unchanged" or another source's "duplicate"."""
+    """The document that holds these bytes; `was` is "new", "replaced", "unchanged" or another source's "duplicate",
+    "marked otherwise" where that one lacks a label or a group that was named now."""
 
     document_id: uuid.UUID
     title: str
@@ -106,9 +107,16 @@ def _same_bytes_kept(place: Place, origin: Origin) -> Stored | None:
     old = find_source(place, origin.source)
     if old is not None and old.pk != same.pk:
         old.delete()
-    Document.objects.filter(pk=same.pk, source=origin.source).update(state=Document.State.READY, error="")
-    is_its_source = same.source == origin.source
-    return Stored(same.pk, same.title, "unchanged" if is_its_source else "duplicate", same.chunk_count)
+    if same.source != origin.source:
+        differs = any(set(new) - set(old) for new, old in ((place.labels, same.labels), (place.groups, same.groups)))
+        return Stored(same.pk, same.title, "marked otherwise" if differs else "duplicate", same.chunk_count)
+    Document.objects.filter(pk=same.pk).update(
+        state=Document.State.READY,
+        error="",
+        labels=list(place.labels or same.labels),
+        groups=list(place.groups or same.groups),
+    )
+    return Stored(same.pk, same.title, "unchanged", same.chunk_count)
 
 
 def _lock(place: Place, origin: Origin) -> None:

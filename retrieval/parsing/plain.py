@@ -17,6 +17,7 @@ from retrieval.parsing.blocks import (
     ParsedDocument,
     RejectionCode,
     Unparsable,
+    clean,
     table_blocks,
     unwrapped,
 )
@@ -104,7 +105,7 @@ def _is_squad(value: object) -> bool:
 
 
 def _squad_document(entry: dict[str, object], number: int) -> ParsedDocument:
-    title = str(entry.get("title") or number).replace("_", " ")
+    title = clean(str(entry.get("title") or "").replace("_", " ")) or str(number)
     paragraphs = entry["paragraphs"]
     assert isinstance(paragraphs, list)  # noqa: S101 - `_is_squad` saw it; this tells the type checker
     contexts = (str(item.get("context", "")) for item in paragraphs if isinstance(item, dict))

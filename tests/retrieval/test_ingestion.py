@@ -10,7 +10,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from retrieval import storage
-from retrieval.documents import delete_document, knowledge_statistics, set_groups, set_labels
+from retrieval.documents import delete_document, set_groups, set_labels
 from retrieval.exceptions import DocumentRejected
 from retrieval.ingestion import Progress, Status, delete_collection, ingest, ingest_text
 from retrieval.models import Chunk, Document, EmbeddingGeneration, Shelf
@@ -96,6 +96,42 @@ def test_the_same_bytes_are_stored_once_under_whatever_name(tmp_path: Path, brin
     assert outcome.status is Status.UNCHANGED
     assert outcome.document_id == Document.objects.get().pk
     assert everything_stored() == before
+
+
+def test_bytes_that_are_known_take_the_labels_and_groups_named_with_them(tmp_path: Path, bring_in: BringIn) -> None:
+    """Whoever closes a file must not be told "unchanged" while everyone goes on finding it."""
+    path = bring_in("folha.txt", "O salário é sigiloso.")
+    assert ingest([path], tenant="casa", groups=["rh"], labels=["local-only"]).documents[0].status is Status.UNCHANGED
+    document = Document.objects.get()
+    assert (document.groups, document.labels) == (["rh"], ["local-only"])
+    ingest([path], tenant="casa")
+    document.refresh_from_db()
+    assert (document.groups, document.labels) == (["rh"], ["local-only"])
+
+
+def test_a_copy_under_another_name_says_what_it_does_not_change(tmp_path: Path, bring_in: BringIn) -> None:
+    bring_in("folha.txt", "O salário é sigiloso.", groups=["rh"])
+    copy = tmp_path / "copia.txt"
+    copy.write_text("O salário é sigiloso.")
+    (outcome,) = ingest([copy], tenant="casa", groups=["vendas"]).documents
+    assert Document.objects.get().groups == ["rh"]
+    assert "grupos" in outcome.reason
+
+
+def test_a_file_whose_name_is_not_utf8_is_read_like_any_other(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.txt", b"caf\xea.txt"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text(f"Texto de {name!r}.")
+    report = ingest([tmp_path], tenant="casa")
+    assert [outcome.status for outcome in report.documents] == [Status.STORED, Status.STORED]
+    assert json.dumps(report.as_dict(), ensure_ascii=False).encode()
+    assert [outcome.status for outcome in ingest([tmp_path], tenant="casa").documents] == [Status.UNCHANGED] * 2
+
+
+@pytest.mark.parametrize("title", ["\ud800", "\0", "a\x1bb"])
+def test_a_part_with_an_impossible_title_is_read_like_any_other(tmp_path: Path, title: str) -> None:
+    squad = {"data": [{"title": title, "paragraphs": [{"context": "O passeio custa 98 euros."}]}]}
+    (tmp_path / "s.json").write_text(json.dumps(squad))
+    assert [outcome.status for outcome in ingest([tmp_path], tenant="casa").documents] == [Status.STORED]
 
 
 def test_the_same_bytes_of_another_tenant_or_collection_are_another_document(bring_in: BringIn) -> None:
@@ -208,14 +244,6 @@ def test_labels_and_groups_move_a_document_with_its_vectors_and_postings(bring_i
     with connection.cursor() as cursor:
         cursor.execute("SELECT shelf_id FROM retrieval_embedding UNION SELECT shelf_id FROM retrieval_posting")
         assert cursor.fetchall() == [(document.shelf_id,)]
-
-
-def test_statistics_count_by_collection(bring_in: BringIn) -> None:
-    bring_in("a.txt", "Um.")
-    ingest_text("T", passages=["Um.", "Dois."], tenant="casa", collection="x")
-    statistics = knowledge_statistics(tenant="casa")
-    assert [(c.collection, c.documents, c.chunks) for c in statistics.collections] == [("x", 1, 2), ("main", 1, 1)]
-    assert (statistics.documents, statistics.chunks, statistics.embedder) == (2, 3, "words:384")
 
 
 def test_a_changed_embedder_setting_leaves_the_generation_serving(
