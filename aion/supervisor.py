@@ -257,8 +257,8 @@ def _signals_stop_us() -> Iterator[None]:
 def own_programs(python: str = sys.executable) -> tuple[Program, ...]:
     """Web, worker and beat, as AION runs them; work in the background gives way to people who wait for an answer."""
     celery = ("nice", "-n", "10", python, "-m", "celery", "--app", "aion")
-    # Threads: prefork's children could not start training, which is a process of its own.
-    worker = ("worker", "--pool=threads", "--concurrency=2", "--queues=celery,training")
+    # Threads: one process holds the embedder's weights, however much it does at once.
+    worker = ("worker", "--pool=threads", "--concurrency=2")
     return (
         Program("web", (python, "-m", "gunicorn", "--config", "python:aion.gunicorn_conf", "aion.wsgi:application")),
         Program("worker", (*celery, *worker, "--without-mingle", "--without-gossip", "--loglevel=INFO")),

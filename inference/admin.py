@@ -23,7 +23,6 @@ STATE_LABELS = {
     "rejected": "danger",
     "pending": "warning",
     "served": "success",
-    "queued": "info",
     "running": "warning",
     "done": "success",
     "failed": "danger",
@@ -133,9 +132,9 @@ class ProcessReportAdmin(ReadOnlyAdmin):
 class TrainingRunAdmin(ReadOnlyAdmin):
     """The trainings and what came of them."""
 
-    list_display = ("created_at", "state_label", "dataset", "adapter", "requested_by", "finished_at")
+    list_display = ("created_at", "state_label", "dataset", "adapter", "finished_at")
     list_filter = ("state",)
-    list_select_related = ("adapter", "requested_by")
+    list_select_related = ("adapter",)
     list_before_template = "admin/inference/training_help.html"
 
     @display(description=_("state"), ordering="state", label=STATE_LABELS)

@@ -120,15 +120,14 @@ class ProcessReport(models.Model):
 
 
 class TrainingRun(models.Model):
-    """One training of an adapter, run as a process of its own."""
+    """One training of an adapter by command; one whose process was killed stays as running."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", _("queued")
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
 
-    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.QUEUED)
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.RUNNING)
     dataset = models.CharField(_("dataset"), max_length=500)
     dataset_sha256 = models.CharField(_("dataset's SHA-256"), max_length=64, blank=True)
     out = models.CharField(_("result folder"), max_length=500, blank=True)
@@ -138,11 +137,7 @@ class TrainingRun(models.Model):
         Adapter, verbose_name=_("adapter"), null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
     error = models.TextField(_("error"), blank=True)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("requested by"), null=True, blank=True, on_delete=models.SET_NULL
-    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     class Meta:

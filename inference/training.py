@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -23,10 +20,6 @@ from inference.exceptions import InferenceError
 from inference.models import Adapter, TrainingRun
 from inference.training_data import Example, read_examples
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-NICENESS = 10
 Progress = Callable[[str], None]
 
 
@@ -78,47 +71,31 @@ def train(
     return TrainedAdapter(out, card)
 
 
-def register_trained(trained: TrainedAdapter, *, by: User | None = None) -> Adapter:
-    """The adapter of a run as a candidate in the registry."""
+def train_candidate(
+    dataset: Path, out: Path, profile: TrainingProfile, *, progress: Progress = lambda line: None
+) -> tuple[TrainedAdapter, Adapter]:
+    """Train as `train` does, keep the run for the panel, and register the result as a candidate. Raises as both do."""
+    run = TrainingRun.objects.create(dataset=str(dataset), out=str(out), profile=asdict(profile))
+    run.state, run.error = TrainingRun.State.FAILED, _("It was stopped.")
+    try:
+        trained = train(dataset, out, profile, progress=progress)
+        run.adapter = _register(trained)
+        run.dataset_sha256, run.metrics = trained.card["dataset_sha256"], trained.card
+        run.state, run.error = TrainingRun.State.DONE, ""
+    except InferenceError as exc:
+        run.error = str(exc)
+        raise
+    finally:
+        run.finished_at = timezone.now()
+        run.save()
+    return trained, run.adapter
+
+
+def _register(trained: TrainedAdapter) -> Adapter:
     name = f"{trained.folder.parent.name}-{trained.folder.name}"
-    adapter = register(trained.folder, name=name, origin=Adapter.Origin.TRAINED, by=by)
+    adapter = register(trained.folder, name=name, origin=Adapter.Origin.TRAINED)
     Adapter.objects.filter(pk=adapter.pk).update(metrics=trained.card)
     return adapter
-
-
-def start_run(dataset: Path, profile: TrainingProfile, *, by: User | None = None) -> TrainingRun:
-    """A queued run; `inference.tasks.train_run` carries it out."""
-    return TrainingRun.objects.create(
-        dataset=str(dataset), dataset_sha256=file_sha256(dataset), profile=asdict(profile), requested_by=by
-    )
-
-
-def carry_out(run_id: int) -> None:
-    """Train the queued run `run_id` as a niced process of its own. A second delivery or a missing row does nothing."""
-    queued = TrainingRun.objects.filter(pk=run_id, state=TrainingRun.State.QUEUED)
-    if not queued.update(state=TrainingRun.State.RUNNING, started_at=timezone.now()):
-        return
-    run = TrainingRun.objects.get(pk=run_id)
-    out = Path(settings.AION_TRAIN_ROOT) / "runs" / f"run-{run.pk}" / "adapter"
-    command = [sys.executable, "manage.py", "train_adapter", run.dataset, "--out", str(out), "--json", "--no-register"]
-    for name, value in run.profile.items():
-        command += [f"--{name.replace('_', '-')}", str(value)]
-    finished = subprocess.run(
-        command,
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: os.nice(NICENESS),
-    )
-    run.finished_at, run.out = timezone.now(), str(out)
-    if finished.returncode:
-        run.state, run.error = TrainingRun.State.FAILED, finished.stderr[-2000:]
-    else:
-        run.metrics = json.loads((out / "aion.json").read_text())
-        run.adapter = register_trained(TrainedAdapter(out, run.metrics), by=run.requested_by)
-        run.state = TrainingRun.State.DONE
-    run.save()
 
 
 def _fit(

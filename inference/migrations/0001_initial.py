@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
             name='TrainingRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('queued', 'queued'), ('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='queued', max_length=16, verbose_name='state')),
+                ('state', models.CharField(choices=[('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='running', max_length=16, verbose_name='state')),
                 ('dataset', models.CharField(max_length=500, verbose_name='dataset')),
                 ('dataset_sha256', models.CharField(blank=True, max_length=64, verbose_name="dataset's SHA-256")),
                 ('out', models.CharField(blank=True, max_length=500, verbose_name='result folder')),
@@ -93,10 +93,8 @@ class Migration(migrations.Migration):
                 ('metrics', models.JSONField(blank=True, default=dict, verbose_name='metrics')),
                 ('error', models.TextField(blank=True, verbose_name='error')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started at')),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
                 ('adapter', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='inference.adapter', verbose_name='adapter')),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL, verbose_name='requested by')),
             ],
             options={
                 'verbose_name': 'training run',

@@ -150,7 +150,7 @@ def test_tokens_are_counted_over_the_wire() -> None:
 def test_nothing_heavy_is_imported_where_no_model_is_used() -> None:
     program = (
         "import sys, django; django.setup(); import inference.serving, inference.backends.fake, inference.adapters, "
-        "inference.training, inference.tasks, inference.views; from django.core.management import call_command; "
+        "inference.training, inference.views; from django.core.management import call_command; "
         "call_command('check'); import json; "
         "heavy = ('torch', 'transformers', 'peft', 'trl', 'openai'); "
         "print(json.dumps([name for name in heavy if name in sys.modules]))"

@@ -1,4 +1,4 @@
-"""Training data, one tiny real training, and a run's row."""
+"""Training data, one tiny real training, and the rows of runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from inference import training
 from inference.adapter_folder import inspect_adapter
 from inference.base_models import base_sha256
 from inference.engine import Message
 from inference.models import TrainingRun
-from inference.training import TrainingFailed, TrainingProfile, train
+from inference.training import TrainingFailed, TrainingProfile, train, train_candidate
 from inference.training_data import BadDataset, Example, read_examples
 
 ROW = {"prompt": "Qual a capital?", "completion": "Brasília [1]."}
@@ -78,20 +77,24 @@ def test_a_taken_folder_is_left_alone(dataset: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_training_gives_a_sound_adapter_of_this_base(dataset: Path, tmp_path: Path, bundled_model: Path) -> None:
-    trained = train(dataset, tmp_path / "run" / "adapter", TrainingProfile(rank=2, batch_size=2))
+@pytest.mark.django_db
+def test_training_gives_a_sound_candidate_of_this_base(dataset: Path, tmp_path: Path, bundled_model: Path) -> None:
+    profile = TrainingProfile(rank=2, batch_size=2)
+    trained, adapter = train_candidate(dataset, tmp_path / "run" / "adapter", profile)
     facts = inspect_adapter(trained.folder)
     assert (facts.rank, facts.base_sha256) == (2, base_sha256(bundled_model))
     assert facts.card["examples"] == 2
     assert str(settings.VAR_DIR) not in (trained.folder / "adapter_config.json").read_text()
     assert [entry.name for entry in trained.folder.parent.iterdir()] == ["adapter"]
+    run = TrainingRun.objects.get()
+    assert (run.state, run.adapter, run.error) == (TrainingRun.State.DONE, adapter, "")
 
 
 @pytest.mark.django_db
-def test_a_run_that_is_not_queued_is_not_carried_out_again(dataset: Path) -> None:
-    run = training.start_run(dataset, TrainingProfile())
-    TrainingRun.objects.filter(pk=run.pk).update(state=TrainingRun.State.DONE)
-    training.carry_out(run.pk)
-    training.carry_out(run.pk + 1)
-    run.refresh_from_db()
-    assert (run.state, run.started_at) == (TrainingRun.State.DONE, None)
+def test_a_training_that_fails_is_kept_with_its_reason(dataset: Path, tmp_path: Path) -> None:
+    dataset.write_text("not json")
+    with pytest.raises(BadDataset):
+        train_candidate(dataset, tmp_path / "out", TrainingProfile())
+    run = TrainingRun.objects.get()
+    assert (run.state, run.adapter) == (TrainingRun.State.FAILED, None)
+    assert "1" in run.error  # the line

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from inference.exceptions import InferenceError
-from inference.training import TrainingProfile, register_trained, train
+from inference.training import TrainingProfile, train, train_candidate
 
 DEFAULTS = TrainingProfile()
 
@@ -50,8 +50,10 @@ or not there at all. "Carregar adapter" in the panel, or POST /adapter/reload {"
         profile = TrainingProfile(**{name: options[name] for name in DEFAULTS.__dataclass_fields__})
         out = options["out"] or _new_folder()
         try:
-            trained = train(options["dataset"], out, profile, progress=self.stderr.write)
-            adapter = None if options["no_register"] else register_trained(trained)
+            if options["no_register"]:
+                trained, adapter = train(options["dataset"], out, profile, progress=self.stderr.write), None
+            else:
+                trained, adapter = train_candidate(options["dataset"], out, profile, progress=self.stderr.write)
         except InferenceError as exc:
             raise CommandError(str(exc)) from exc
         if options["json"]:
