@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.text import split_sentences, tokens
+from retrieval.text import query_terms, split_sentences, tokens
 
 
 def sentences(text: str) -> list[str]:
@@ -83,3 +83,11 @@ def test_sentences_are_slices_in_order_and_lose_only_white_space(text: str) -> N
 @given(st.text(max_size=300))
 def test_tokens_do_not_change_with_case_or_accents_lost(text: str) -> None:
     assert all(token == token.lower() and token.isascii() for token in tokens(text))
+
+
+def test_a_question_is_searched_by_what_it_is_about() -> None:
+    assert query_terms("Qual é o prazo de cancelamento?") == query_terms("prazo, cancelamento")
+
+
+def test_a_question_of_asking_words_alone_keeps_them() -> None:
+    assert query_terms("Quem é você?")
