@@ -14,11 +14,12 @@ WORD = re.compile(r"[a-z0-9]+(?:[.,]\d+)*")
 THOUSANDS = re.compile(r"\.(?=\d{3}(?!\d))")
 ORDINAL_SIGNS = str.maketrans("", "", "ºª°")
 ASKING_WORDS = (
-    "a o as os um uma uns umas de do da dos das em no na nos nas ao aos à às por pelo pela para pra pro com sem e ou que se "
-    "me eu ele ela eles elas lhe você vocês vc vcs é são foi ser está estão sendo tem têm ter há existe existem isso isto "
-    "esse essa este esta qual quais quanto quantos quanta quantas quando onde aonde quem como porque porquê explique diga "
-    "posso pode podem poder preciso precisa devo deve quero queria gostaria saber por favor obrigado obrigada então já "
-    "também seu sua seus suas meu minha fica ficam faz fazer fazem acontece entre sobre"
+    "a o as os um uma uns umas de do da dos das em no na nos nas ao aos à às por pelo pela para pra pro com sem e "
+    "ou que se me eu ele ela eles elas lhe você vocês vc vcs é são foi ser está estão sendo tem têm ter há existe "
+    "existem isso isto esse essa este esta qual quais quanto quantos quanta quantas quando onde aonde quem como "
+    "porque porquê explique diga posso pode podem poder preciso precisa devo deve quero queria gostaria saber por "
+    "favor obrigado obrigada então já também seu sua seus suas meu minha fica ficam faz fazer fazem acontece "
+    "entre sobre"
 )
 _local = threading.local()
 
