@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def inspect_adapter(folder: Path) -> AdapterFacts:
         rank=int(config["r"]),
         size_bytes=sum((folder / name).stat().st_size for name in (CONFIG, WEIGHTS)),
         base_model=str(config.get("base_model_name_or_path") or ""),
-        base_sha256=str(card.get("base_sha256") or ""),
+        base_sha256=str(card.get("base_sha256") or "")[:64],
         card=card,
         shapes=shapes,
     )
@@ -128,11 +129,13 @@ def _read_card(path: Path) -> dict[str, Any]:
 
 
 def _json_object(path: Path) -> dict[str, Any] | None:
+    """None for what is no object, or holds text that no database can."""
     try:
         value = json.loads(path.read_text())
-    except (OSError, ValueError):
+        storable = "\\u0000" not in json.dumps(value, ensure_ascii=False).encode().decode()
+    except (OSError, ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and storable else None
 
 
 def check_weights(path: Path) -> dict[str, tuple[int, ...]]:
@@ -146,7 +149,7 @@ def check_weights(path: Path) -> dict[str, tuple[int, ...]]:
             raise torn
         try:
             header = json.loads(file.read(header_bytes))
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise torn from exc
     if not isinstance(header, dict):
         raise torn
@@ -155,14 +158,15 @@ def check_weights(path: Path) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for name, entry in header.items():
         try:
-            begin, end = entry["data_offsets"]
-            shape, dtype = tuple(map(int, entry["shape"])), _DTYPES[entry["dtype"]]
+            begin, end, *shape = map(operator.index, [*entry["data_offsets"], *entry["shape"]])
+            dtype = _DTYPES[entry["dtype"]]
         except (KeyError, TypeError, ValueError) as exc:
             raise torn from exc
-        if data is None or not 0 <= begin <= end <= data.size or end - begin != math.prod(shape) * dtype.itemsize:
+        fits = min(shape, default=0) >= 0 and end - begin == math.prod(shape) * dtype.itemsize
+        if data is None or not fits or not 0 <= begin <= end <= data.size:
             raise torn
         _check_tensor(name, data[begin:end].view(dtype), is_bf16=entry["dtype"] == "BF16")
-        shapes[name] = shape
+        shapes[name] = tuple(shape)
     if not shapes:
         raise torn
     return shapes

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from inference.adapter_folder import CARD, CONFIG, WEIGHTS, AdapterFacts, check_base, inspect_adapter
+from inference.adapter_folder import CARD, CONFIG, WEIGHTS, AdapterFacts, adapter_digest, check_base, inspect_adapter
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_ADAPTER, BUNDLED_ADAPTER_NAME
 from inference.engine import ServedAdapter
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 OLDER_ADAPTER_DIR = Path("trainer/lora/out/adapter")
 PATIENCE_S = 120.0
+LONGEST_NAME = 120  # what a row holds
 _LOOK_EVERY_S = 0.2
 
 
@@ -40,8 +41,8 @@ def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPOR
     adapter, _created = Adapter.objects.get_or_create(
         digest=facts.digest,
         defaults={
-            "name": name or str(facts.card.get("name") or folder.resolve().name),
-            "base_model": facts.base_model or base.name,
+            "name": (name or str(facts.card.get("name") or folder.resolve().name))[:LONGEST_NAME],
+            "base_model": (facts.base_model or base.name)[:LONGEST_NAME],
             "base_sha256": facts.base_sha256 or base_digest,
             "rank": facts.rank,
             "size_bytes": facts.size_bytes,
@@ -196,6 +197,8 @@ def _keep(folder: Path, facts: AdapterFacts) -> None:
                 shutil.copyfile(folder / name, aside / name, follow_symlinks=False)
                 with (aside / name).open("rb") as file:
                     os.fsync(file.fileno())
+        if adapter_digest(aside) != facts.digest:
+            raise AdapterRejected("changed", _("The adapter's files changed while they were copied."))
         aside.rename(target)
     except OSError as exc:
         message = _("The adapter could not be copied into the registry: %(error)s") % {"error": exc}

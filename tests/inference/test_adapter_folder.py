@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.adapter_folder import CONFIG, WEIGHTS, check_base, inspect_adapter
+from inference.adapter_folder import CARD, CONFIG, WEIGHTS, check_base, inspect_adapter
 from inference.exceptions import AdapterRejected
 
 Make = Callable[..., Path]
@@ -66,6 +66,48 @@ def test_it_refuses_a_torn_file(make_adapter: Make, keep: int) -> None:
     weights = folder / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:keep])
     assert refusal(folder).code == "torn"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"data_offsets": ["a", "b"]},
+        {"data_offsets": [0.0, 32.0]},
+        {"shape": [-2, -4]},
+        {"shape": [1e999, 1]},
+        {"dtype": ["F32"]},
+        {"dtype": "I64"},
+    ],
+)
+def test_it_refuses_a_header_that_makes_no_sense(make_adapter: Make, entry: dict[str, object]) -> None:
+    folder = make_adapter()
+    weights = folder / WEIGHTS
+    data = weights.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["base_model.model.x.lora_A.weight"] |= entry
+    changed = json.dumps(header).encode()
+    weights.write_bytes(len(changed).to_bytes(8, "little") + changed + data[8 + size :])
+    assert refusal(folder).code == "torn"
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"r":' * 100_000])
+def test_it_refuses_json_that_is_nested_without_end(make_adapter: Make, deep: str) -> None:
+    folder = make_adapter()
+    (folder / CARD).write_text(deep)
+    assert refusal(folder).code == "bad_config"
+    (folder / CARD).unlink()
+    (folder / WEIGHTS).write_bytes(len(deep).to_bytes(8, "little") + deep.encode())
+    assert refusal(folder).code == "torn"
+    (folder / CONFIG).write_text(deep)
+    assert refusal(folder).code == "bad_config"
+
+
+@pytest.mark.parametrize("name", ["\\u0000", "\\ud800"])
+def test_it_refuses_a_card_that_cannot_be_stored(make_adapter: Make, name: str) -> None:
+    folder = make_adapter()
+    (folder / CARD).write_text(f'{{"name": "{name}"}}')
+    assert refusal(folder).code == "bad_config"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

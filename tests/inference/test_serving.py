@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from django.conf import settings
 
 from inference import adapters, serving, wire
+from inference.adapter_folder import CARD, WEIGHTS, AdapterFacts, check_base
 from inference.backends.fake import FakeEngine, ScriptedReply
 from inference.engine import EngineStatus, GenerationRequest, GenerationResult, Message
 from inference.exceptions import AdapterRejected, DeadlineExceeded, EngineBusy, InferenceError, PromptTooLong
@@ -60,6 +62,30 @@ def test_an_adapter_of_another_base_is_not_registered(make_adapter: Make) -> Non
     with pytest.raises(AdapterRejected):
         adapters.register(make_adapter(base_sha256="bb"))
     assert not Adapter.objects.exists()
+
+
+def test_a_name_longer_than_a_row_holds_is_cut(make_adapter: Make) -> None:
+    folder = make_adapter()
+    (folder / CARD).write_text(json.dumps({"name": "a" * 500}))
+    assert adapters.register(folder).name == "a" * 120
+
+
+def test_files_that_change_while_they_are_copied_are_not_registered(
+    make_adapter: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was checked is what is kept: another's bytes must not get into the folder of this digest."""
+    folder, other = make_adapter("a"), make_adapter("b", value=0.1)
+
+    def swap(facts: AdapterFacts, base_digest: str) -> None:
+        check_base(facts, base_digest)
+        shutil.copyfile(other / WEIGHTS, folder / WEIGHTS)
+
+    monkeypatch.setattr("inference.adapters.check_base", swap)
+    with pytest.raises(AdapterRejected) as caught:
+        adapters.register(folder)
+    assert caught.value.code == "changed"
+    assert not Adapter.objects.exists()
+    assert not list((Path(settings.AION_TRAIN_ROOT) / "adapters").iterdir())
 
 
 def test_reload_merge_and_rollback_are_served_and_reported(make_adapter: Make, serving_process: Reconciler) -> None:
