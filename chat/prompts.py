@@ -19,8 +19,13 @@ INSTRUCTIONS = (
 )
 NAMELESS = "KB"
 
-_SPECIAL_TOKENS = re.compile(r"<\|[^|<>]{0,40}\|>|</?(?:s|unk|pad|bos|eos)>|\[/?INST\]|<</?SYS>>", re.IGNORECASE)
-_FENCE = re.compile(r"</?\s*contexto\s*>", re.IGNORECASE)
+# Of ChatML, Llama, Mistral, Gemma, Phi, DeepSeek.
+_SPECIAL_TOKENS = re.compile(
+    r"<[|｜][^|｜<>]{0,40}[|｜]>|</?(?:s|unk|pad|bos|eos|start_of_turn|end_of_turn)>|<</?SYS>>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"<\s*/?\s*contexto\b[^<>]{0,40}>", re.IGNORECASE)
 _CITATION_LIKE = re.compile(r"\[(\d{1,3})\]")
 
 
@@ -42,7 +47,7 @@ def build_messages(question: str, passages: Sequence[PackedPassage], *, system_p
 def render_context(passages: Sequence[PackedPassage]) -> str:
     """`[1] name`, its text, a blank line, `[2] …`."""
     return "\n\n".join(
-        f"[{passage.number}] {defuse(passage.name) or NAMELESS}\n{plain_brackets(defuse(passage.text))}"
+        f"[{passage.number}] {_one_line(passage.name) or NAMELESS}\n{plain_brackets(defuse(passage.text))}"
         for passage in passages
     )
 
@@ -50,6 +55,10 @@ def render_context(passages: Sequence[PackedPassage]) -> str:
 def defuse(text: str) -> str:
     """`text` without the marks that chat templates and this prompt give a meaning to."""
     return _FENCE.sub(" ", _SPECIAL_TOKENS.sub(" ", text)).strip()
+
+
+def _one_line(name: str) -> str:
+    return " ".join(plain_brackets(defuse(name)).split())
 
 
 def plain_brackets(text: str) -> str:
