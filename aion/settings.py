@@ -1,4 +1,4 @@
-"""Django settings: the environment, validated at start. CONTRACT.md's variables keep their names and defaults.
+"""Django settings: the environment, validated at start. The older design's variables keep their names and defaults.
 
 What staff tune while AION runs lives in the database (`chat.control`, `telemetry.budgets`); these are the defaults
 under it.

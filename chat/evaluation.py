@@ -1,4 +1,4 @@
-"""The one evaluator: questions with known answers through the chat path itself, and what they show. SPEC section 9.
+"""The one evaluator: questions with known answers through the chat path itself, and what they show.
 
 Retrieval, gate and answers apart; every figure a share or score in [0, 1]; nothing is recorded.
 """

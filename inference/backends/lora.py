@@ -56,7 +56,7 @@ def merged_folder(base_sha256: str, digest: str) -> Path:
 def _folded(model: PeftModel) -> Any:
     """The adapter added to copies of the matrices it touches, which the base keeps as they are.
 
-    On a processor the many small products of a LoRA cost as much as the model: .93 s an answer, .51 folded (FACTS).
+    On a processor the many small products of a LoRA cost as much as the model: .93 s an answer, .51 folded (measured).
     """
     for layer in model.modules():
         if isinstance(layer, LoraLayer):
