@@ -25,9 +25,10 @@ import django
 
 django.setup()
 
-from inference.adapter_folder import inspect_adapter  # noqa: E402
+from loaded_engine import add_adapter_arguments, case_of, loaded_engine  # noqa: E402
+
 from inference.backends.transformers import TransformersEngine  # noqa: E402
-from inference.engine import GenerationRequest, GenerationResult, Message, ServedAdapter  # noqa: E402
+from inference.engine import GenerationRequest, GenerationResult, Message  # noqa: E402
 
 CITATION = re.compile(r"\[\d+\]")
 ARTICLES = {"o", "a", "os", "as", "um", "uma", "uns", "umas"}
@@ -37,17 +38,12 @@ MAX_NEW_TOKENS = 96
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("heldout", type=Path)
-    parser.add_argument("--adapter", type=Path)
-    parser.add_argument("--merged", action="store_true")
+    add_adapter_arguments(parser)
     parser.add_argument("--limit", type=int, default=48)
     options = parser.parse_args()
-    engine = TransformersEngine()
-    engine.load()
-    if options.adapter:
-        digest = inspect_adapter(options.adapter).digest
-        engine.serve_adapter(ServedAdapter("measured", digest, str(options.adapter.resolve()), options.merged))
+    engine = loaded_engine(options)
     rows = [json.loads(line) for line in options.heldout.read_text().splitlines()][: options.limit]
-    case = ("merged" if options.merged else "adapter") if options.adapter else "base"
+    case = case_of(options)
     for metric, value in measure(engine, rows):
         conditions = {"n": len(rows), "dtype": engine.status().dtype}
         print(json.dumps({"benchmark": "adapter", "case": case, "metric": metric, "value": value} | conditions))

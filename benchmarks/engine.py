@@ -22,11 +22,12 @@ import django
 
 django.setup()
 
-from inference.adapter_folder import inspect_adapter  # noqa: E402
+from loaded_engine import add_adapter_arguments, case_of, loaded_engine  # noqa: E402
+
 from inference.backends.generation import Served  # noqa: E402
 from inference.backends.prompting import prompt_ids  # noqa: E402
 from inference.backends.transformers import TransformersEngine  # noqa: E402
-from inference.engine import GenerationRequest, GenerationResult, Message, ServedAdapter  # noqa: E402
+from inference.engine import GenerationRequest, GenerationResult, Message  # noqa: E402
 
 MAX_NEW_TOKENS = 96
 T = TypeVar("T")
@@ -35,18 +36,13 @@ T = TypeVar("T")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prompts", type=Path)
-    parser.add_argument("--adapter", type=Path)
-    parser.add_argument("--merged", action="store_true")
+    add_adapter_arguments(parser)
     parser.add_argument("--limit", type=int, default=40)
     options = parser.parse_args()
-    engine = TransformersEngine()
-    engine.load()
-    if options.adapter:
-        digest = inspect_adapter(options.adapter).digest
-        engine.serve_adapter(ServedAdapter("measured", digest, str(options.adapter.resolve()), options.merged))
+    engine = loaded_engine(options)
     rows = [json.loads(line) for line in options.prompts.read_text().splitlines()][: options.limit]
     prompts = [tuple(Message(**turn) for turn in row["prompt"]) for row in rows]
-    case = ("merged" if options.merged else "loaded") if options.adapter else "base"
+    case = case_of(options)
     compare(engine, prompts, case)
 
 

@@ -1,7 +1,7 @@
 """The pipeline's own time: all of a question but embedding and generating, on the demo's documents and questions.
 
 `make bench-path` reads the demo into a scratch collection, asks with an engine that answers at once, and prints JSON
-lines. The bar (issue 2): p50 of at most 25 ms.
+lines. The bar: p50 of at most 25 ms.
 """
 
 from __future__ import annotations
