@@ -81,18 +81,7 @@ def reserve(
             created_at=now,
             expires_at=now + timedelta(seconds=ttl_s),
         )
-        LedgerEntry.objects.bulk_create(
-            LedgerEntry(
-                limit_id=limit_id,
-                reservation=row,
-                kind=Kind.RESERVE,
-                window_start=window_start,
-                reserved_delta_usd=amount,
-                spent_delta_usd=NOTHING,
-                at=now,
-            )
-            for limit_id, window_start in taken
-        )
+        LedgerEntry.objects.bulk_create(_reserving(row, limit_id, window) for limit_id, window in taken)
     return Reservation(row.pk, amount)
 
 
@@ -186,6 +175,19 @@ def _take(limit: BudgetLimit, amount: Decimal, now: datetime) -> date:
     if row is None:
         raise BudgetExhausted(limit.limit_usd, limit.period, resets_at(cast(Period, limit.period), now))
     return cast(date, row[0])
+
+
+def _reserving(row: ReservationRow, limit_id: int, window: date) -> LedgerEntry:
+    """What the ledger says of one limit's part in a new reservation."""
+    return LedgerEntry(
+        limit_id=limit_id,
+        reservation=row,
+        kind=Kind.RESERVE,
+        window_start=window,
+        reserved_delta_usd=row.amount_usd,
+        spent_delta_usd=NOTHING,
+        at=row.created_at,
+    )
 
 
 CLOSED_AS = {Kind.SETTLE: State.SETTLED, Kind.RELEASE: State.RELEASED, Kind.EXPIRE: State.EXPIRED}

@@ -45,11 +45,7 @@ def give_feedback(
             "reply": reply,
         },
     )
-    meta: dict[str, Json] = {
-        "answerId": str(event_id),
-        "corrected": bool(correction),
-        "userId": user_id,
-        "keyId": key_id,
-    }
+    by: dict[str, Json] = {"userId": user_id, "keyId": key_id}
+    meta = {"answerId": str(event_id), "corrected": bool(correction), **by}
     record(EventKind.FEEDBACK, value=vote, meta=meta, tenant=tenant)
     return feedback

@@ -1,4 +1,4 @@
-"""Charts' values: right counts on the right local days, from events and ledger."""
+"""Charts' values: right counts on the right local days, from events."""
 
 from __future__ import annotations
 
