@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +13,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
 
 # Callers who wait for the model (its queue), who read a stream, and 16 more so that /health always answers.
 _QUEUED, _STREAMING, _SPARE = 16, 16, 16
+
+# A client that neither sends nor takes anything for so long loses its connection: each one holds a thread meanwhile,
+# and without a limit 48 half-sent requests would stop AION for everybody.
+STALLED_AFTER_S = 20
 
 _host = f"[{settings.AION_HOST}]" if ":" in settings.AION_HOST else settings.AION_HOST
 
@@ -24,6 +30,14 @@ preload_app = False
 max_requests = 0
 control_socket_disable = True
 forwarded_allow_ips = "127.0.0.1,::1"
+
+
+def when_ready(server: Any) -> None:
+    """Limit every wait for a client: accepted connections inherit this, and gunicorn's own calls leave it alone."""
+    limit = struct.pack("ll", STALLED_AFTER_S, 0)  # a timeval
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def post_worker_init(worker: Any) -> None:

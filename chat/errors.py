@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework import exceptions as drf
@@ -116,6 +116,8 @@ def _of_requests(exc: BaseException) -> Problem | None:
     match exc:
         case drf.ValidationError():
             return _invalid(exc)
+        case UnreadablePostError():
+            return Problem(400, "invalid_request", _("The request is malformed."))
         case drf.ParseError():
             return Problem(400, "invalid_request", _("The body is not valid JSON."), {"reason": str(exc.detail)})
         case PayloadTooLarge():
@@ -151,9 +153,16 @@ def _invalid(exc: drf.ValidationError) -> Problem:
     """Every wrong field in `details`, the first of them in the sentence."""
     details = exc.detail if isinstance(exc.detail, dict) else {"body": exc.detail}
     name, found = next(iter(details.items()))
-    reason = found[0] if isinstance(found, list) and found else found
+    reason = _first(found)
     message = str(reason) if name in ("body", "non_field_errors") else f"{name}: {reason}"
     return Problem(400, "invalid_request", message, details)
+
+
+def _first(found: Any) -> Any:
+    """The first sentence in what is wrong with a field, which may be a list of values with errors of their own."""
+    while isinstance(found, list | dict) and found:
+        found = next(iter(found.values() if isinstance(found, dict) else found))
+    return found
 
 
 def _too_large(limit_bytes: int) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -76,7 +77,8 @@ def test_what_is_not_json_is_named_as_such(signed_in: APIClient, body: str) -> N
 @pytest.mark.parametrize("codec", ["bz2", "zlib", "hex", "utf-16"])
 def test_the_body_is_read_as_utf8_whatever_codec_it_names(signed_in: APIClient, codec: str) -> None:
     """Python has codecs that unpack: half a megabyte of bz2 can hold more than any memory."""
-    body = codecs.encode(b'{"message": "Oi"}', codec) if codec != "utf-16" else '{"message": "Oi"}'.encode(codec)
+    plain: Any = b'{"message": "Oi"}'
+    body: Any = codecs.encode(plain, codec) if codec != "utf-16" else plain.decode().encode(codec)
     response = signed_in.generic("POST", CHAT, body, content_type=f"application/json; charset={codec}")
     assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
 
@@ -86,6 +88,22 @@ def test_json_that_is_no_object_is_refused(signed_in: APIClient, body: str) -> N
     response = signed_in.generic("POST", CHAT, body, content_type="application/json")
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "invalid_request"
+
+
+def test_what_is_wrong_inside_a_list_is_said_in_words(managing: APIClient) -> None:
+    response = managing.post("/generate", {"prompt": "Oi", "stop": ["fim", "a" * 300]}, format="json")
+    assert response.json()["error"]["message"].startswith("stop: Certifique-se de que este campo não tenha mais de 200")
+
+
+def test_a_body_that_never_comes_is_the_callers_failure(signed_in: APIClient, caplog: pytest.LogCaptureFixture) -> None:
+    class Stalled(BytesIO):
+        def read(self, *_size: Any) -> bytes:
+            raise BlockingIOError
+
+    body: dict[str, Any] = {"wsgi.input": Stalled()}
+    response = signed_in.generic("POST", CHAT, "x", content_type="application/json", **body)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_a_form_is_told_to_send_json(signed_in: APIClient) -> None:
