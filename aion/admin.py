@@ -56,13 +56,22 @@ class UserAdmin(DjangoUserAdmin, NamesPermissions):  # type: ignore[type-arg]  #
 
 
 def _not_above(request: HttpRequest, person: Any) -> bool:
-    """Superusers are changed by superusers only (their password too)."""
-    return request.user.is_superuser or person is None or not person.is_superuser
+    """Nobody changes whoever may do more: with a new password one would be that person."""
+    if request.user.is_superuser or person is None:
+        return True
+    return not person.is_superuser and person.get_all_permissions() <= request.user.get_all_permissions()
 
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, NamesPermissions):
     """Roles, and who may find which documents."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """As with people. Documents know groups by name, so a new name gives its members others' documents."""
+        own = tuple(super().get_readonly_fields(request, obj))
+        if request.user.is_superuser:
+            return own
+        return (*own, "permissions") if obj is None else (*own, "name", "permissions")
 
 
 class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
@@ -89,6 +89,27 @@ def test_who_may_edit_people_cannot_raise_himself_nor_touch_a_superuser(
     assert client.post(reverse("admin:auth_user_password_change", args=[owner.pk]), new_password).status_code == 403
     owner.refresh_from_db()
     assert owner.check_password("senha-de-teste")
+
+
+def test_who_may_edit_people_does_not_become_one_who_may_more(staff_with: Callable[..., Client]) -> None:
+    client = staff_with("auth.change_user", "auth.view_user")
+    other = User.objects.create_user("rui", password="senha-de-teste", is_staff=True)
+    address = reverse("admin:auth_user_password_change", args=[other.pk])
+    assert client.get(address).status_code == 200
+    other.user_permissions.add(Permission.objects.get(codename="export_dataset"))
+    assert client.get(address).status_code == 403
+
+
+def test_who_may_edit_groups_gives_them_neither_rights_nor_anothers_documents(
+    staff_with: Callable[..., Client],
+) -> None:
+    client = staff_with("auth.add_group", "auth.change_group", "auth.view_group")
+    own = Group.objects.create(name="vendas")
+    right = Permission.objects.get(codename="export_dataset")
+    client.post(reverse("admin:auth_group_change", args=[own.pk]), {"name": "rh", "permissions": [right.pk]})
+    client.post(reverse("admin:auth_group_add"), {"name": "novo", "permissions": [right.pk]})
+    assert set(Group.objects.values_list("name", flat=True)) == {"novo", "vendas"}
+    assert not Group.objects.exclude(permissions=None).exists()
 
 
 def test_permissions_are_named_in_portuguese() -> None:
