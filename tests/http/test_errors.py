@@ -7,6 +7,8 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
 from rest_framework.test import APIClient
@@ -116,6 +118,18 @@ def test_a_body_above_the_limit_is_refused_unread(signed_in: APIClient) -> None:
     response = signed_in.generic("POST", CHAT, body, content_type="application/json")
     assert (response.status_code, response.json()["error"]["code"]) == (413, "payload_too_large")
     assert response.json()["error"]["details"] == {"limitBytes": MAX_BODY_BYTES}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "staff"), [("/entrar/", False), ("/admin/login/", False), ("/api/ai/chat", False), ("/admin/", True)]
+)
+def test_nobody_but_staff_fills_the_disk_with_files(client: Client, manager: User, address: str, staff: bool) -> None:
+    if staff:
+        client.force_login(manager)
+    file = SimpleUploadedFile("a.bin", b"a" * 3_000_000)
+    response = client.post(address, {"username": "ana", "password": "x", "file": file})
+    assert (response.status_code == 413) is not staff
 
 
 def test_another_method_is_named(signed_in: APIClient) -> None:
