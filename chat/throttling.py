@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
-from chat.authentication import Credential
+from chat.authentication import Credential, is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,13 @@ class CallerThrottle(SimpleRateThrottle):
         else:
             caller = f"address-{self.get_ident(request)}"
         return self.cache_format % {"scope": self.scope, "ident": caller}
+
+    def get_ident(self, request: Request) -> str:
+        """The address that connected; where that is a proxy on this machine, the caller whom it names: the last, since
+        those before it are what the caller says."""
+        address = str(request.META.get("REMOTE_ADDR", ""))
+        named = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        return named if named and is_loopback({"REMOTE_ADDR": address}) else address
 
 
 class ChatThrottle(CallerThrottle):

@@ -159,6 +159,32 @@ def test_too_many_requests_say_when_to_come_back(
     assert int(response["Retry-After"]) >= 1
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "first", "second", "status"),
+    [
+        ("192.0.2.7", "198.51.100.1", "198.51.100.2", 429),
+        ("127.0.0.1", "198.51.100.1, 203.0.113.9", "198.51.100.2, 203.0.113.9", 429),
+        ("127.0.0.1", "203.0.113.8", "203.0.113.9", 200),
+    ],
+)
+def test_nobody_is_counted_as_another_by_saying_so(
+    path: ScriptedPath,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    first: str,
+    second: str,
+    status: int,
+) -> None:
+    settings.AION_OPEN_CHAT, settings.AION_ALLOWED_ORIGINS = True, ["https://site.example"]
+    monkeypatch.setattr("chat.throttling.ChatThrottle.rate", "1/min", raising=False)
+    for named in (first, second):
+        extra: dict[str, Any] = {"REMOTE_ADDR": address, "HTTP_X_FORWARDED_FOR": named}
+        response = APIClient().post(CHAT, {"message": "Oi"}, HTTP_ORIGIN="https://site.example", format="json", **extra)
+    assert response.status_code == status
+
+
 def test_with_the_cache_gone_requests_are_not_counted_but_answered(
     signed_in: APIClient, path: ScriptedPath, settings: Any
 ) -> None:
