@@ -174,7 +174,9 @@ def test_hanging_up_frees_the_model(server: Server, stream: bool) -> None:
     for mark in ("generating", "freed"):
         (server.var / mark).unlink(missing_ok=True)
     asked = f"{QUESTION} Responda pacientemente."
-    path, fields = ("/api/ai/chat", {"message": asked, "stream": True}) if stream else ("/generate", {"prompt": asked})
+    path, fields = (
+        ("/api/ai/chat", {"message": asked, "tau": 0, "stream": True}) if stream else ("/generate", {"prompt": asked})
+    )
     body = json.dumps(fields)
     with socket.create_connection(("127.0.0.1", server.port)) as caller:
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.key}\r\n"
