@@ -57,8 +57,10 @@ def answer_locally(
     cancelled: Callable[[], bool],
 ) -> Attempt:
     """Generate; where the check fails, or the policy prefers it, quote. Overload is never worked around by quoting."""
-    if policy.answer_mode == ChatSettingsRevision.Mode.QUOTE:
-        return _quotation(packed, sentences, LocalFailure.UNSUPPORTED)
+    if policy.answer_mode != ChatSettingsRevision.Mode.GENERATE:
+        quoted = _quotation(packed, sentences, LocalFailure.UNSUPPORTED)
+        if quoted.failure is None or policy.answer_mode == ChatSettingsRevision.Mode.QUOTE:
+            return quoted
     request = GenerationRequest(
         messages=build_messages(question, packed.passages, system_prompt=policy.system_prompt),
         max_new_tokens=policy.max_new_tokens,

@@ -84,9 +84,10 @@ def read(retrieval: Retrieval, *, passages: int) -> Reading:
         return Reading({}, (), 0.0)
     began = time.monotonic()
     question = get_embedder(retrieval.embedder).query(retrieval.query)
-    vectors = [sentence_vectors(retrieval.embedder, chunk.text) for chunk in retrieval.selected[:passages]]
+    chunks = retrieval.selected[:passages]
+    vectors = [sentence_vectors(retrieval.embedder, chunk.text) for chunk in chunks]
     embed_ms = (time.monotonic() - began) * 1000
-    sentences = weigh_sentences(question, vectors, term_weights(retrieval.terms, retrieval.chunk_count))
+    sentences = weigh_sentences(question, chunks, vectors, term_weights(retrieval.terms, retrieval.chunk_count))
     features = measure(retrieval, [sentence for sentence in sentences if sentence.passage < READ_PASSAGES])
     return Reading(features, sentences, embed_ms)
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from chat.exceptions import InvalidSettings
 from chat.models import ChatSettingsRevision
 from chat.prompts import DEFAULT_SYSTEM_PROMPT
+from inference import bundled
 from retrieval.results import SearchSettings
 from telemetry import events
 
@@ -82,12 +83,16 @@ def forget() -> None:
 
 
 def defaults() -> ChatPolicy:
-    """What holds under every revision: the environment, and the kept sizes."""
+    """What holds under every revision: the environment, and the kept sizes.
+
+    The bundled model writes worse than the documents it would cite (docs/decisions/0011), so it quotes first.
+    """
+    modes = ChatSettingsRevision.Mode
     sizes = SearchSettings()
     return ChatPolicy(
         tau=settings.AION_TAU_CONFIDENCE,
         scorer=ChatSettingsRevision.Scorer.CALIBRATED,
-        answer_mode=ChatSettingsRevision.Mode.AUTO,
+        answer_mode=modes.QUOTE_FIRST if bundled.is_configured() else modes.GENERATE,
         dense_candidates=sizes.dense_candidates,
         text_candidates=sizes.text_candidates,
         top_k=sizes.top_k,

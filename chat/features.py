@@ -113,7 +113,7 @@ def _text_signals(retrieval: Retrieval) -> dict[str, float]:
         "coverage_best": sum(weight for term, weight in weights.items() if term in held) / total,
         "coverage_three": sum(weight for term, weight in weights.items() if term in held_by_three) / total,
         "heaviest_missing": max(missing, default=0.0) / (max(weights.values(), default=0.0) or 1.0),
-        "absent_share": sum(weights[term.term] for term in retrieval.terms if term.idf == 0) / total,
+        "absent_share": sum(weights.get(term.term, 0.0) for term in retrieval.terms if term.idf == 0) / total,
         "rankings_agree": float(best.dense_rank == 1 and best.text_rank == 1),
         "dense_rank_of_best": 1 / best.dense_rank if best.dense_rank else 0.0,
         "text_rank_of_best": 1 / best.text_rank if best.text_rank else 0.0,

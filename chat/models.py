@@ -107,7 +107,8 @@ class ChatSettingsRevision(models.Model):
         COSINE = "cosine", _("cosine (older formula)")
 
     class Mode(models.TextChoices):
-        AUTO = "auto", _("generate, quote where the check fails")
+        GENERATE = "generate", _("generate, quote where the check fails")
+        QUOTE_FIRST = "quote_first", _("quote where the support is strong, else generate")
         QUOTE = "quote", _("always quote the documents")
 
     INHERITED: ClassVar[tuple[str, ...]] = (
@@ -133,7 +134,7 @@ class ChatSettingsRevision(models.Model):
 
     tau = models.FloatField(_("tau (confidence threshold)"), null=True, blank=True, validators=between(0, 1))
     scorer = models.CharField(_("scorer"), max_length=20, choices=Scorer, null=True, blank=True)  # noqa: DJ001
-    answer_mode = models.CharField(_("answer mode"), max_length=10, choices=Mode, null=True, blank=True)  # noqa: DJ001
+    answer_mode = models.CharField(_("answer mode"), max_length=12, choices=Mode, null=True, blank=True)  # noqa: DJ001
     dense_candidates = models.PositiveSmallIntegerField(
         _("dense candidates"), null=True, blank=True, validators=between(1, 200)
     )

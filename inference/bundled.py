@@ -24,6 +24,12 @@ _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
+def is_configured() -> bool:
+    """Whether the configuration lets the bundled model serve: no model, server or engine of one's own is named."""
+    own_engine = settings.AION_ENGINE != settings.ENGINE_IN_PROCESS
+    return not (settings.AION_BASE_MODEL or settings.AION_LOCAL_LLM_URL or own_engine)
+
+
 def bundled_model_path() -> Path:
     """The converted bundled model; the first call converts it (about 15 s, 290 MB). Raises `ModelNotFound`."""
     target = _models_dir() / "smollm2-135m-instruct"

@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('tau', models.FloatField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1)], verbose_name='tau (confidence threshold)')),
                 ('scorer', models.CharField(blank=True, choices=[('calibrated', 'calibrated'), ('cosine', 'cosine (older formula)')], max_length=20, null=True, verbose_name='scorer')),
-                ('answer_mode', models.CharField(blank=True, choices=[('auto', 'generate, quote where the check fails'), ('quote', 'always quote the documents')], max_length=10, null=True, verbose_name='answer mode')),
+                ('answer_mode', models.CharField(blank=True, choices=[('generate', 'generate, quote where the check fails'), ('quote_first', 'quote where the support is strong, else generate'), ('quote', 'always quote the documents')], max_length=12, null=True, verbose_name='answer mode')),
                 ('dense_candidates', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(200)], verbose_name='dense candidates')),
                 ('text_candidates', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(200)], verbose_name='full-text candidates')),
                 ('top_k', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(50)], verbose_name='passages selected')),

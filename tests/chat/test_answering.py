@@ -125,6 +125,24 @@ def test_an_installation_may_prefer_quotations():
     assert not FakeEngine.requests
 
 
+def test_quoting_first_asks_the_model_only_where_the_support_is_weak():
+    control.revise({"answer_mode": "quote_first"}, by=None)
+    control.forget()
+    assert ask().mode == "quote"
+    assert not FakeEngine.requests
+    FakeEngine.script("")
+    assert ask("Qual a cor preferida do guia?").reason == "empty_answer"
+    assert FakeEngine.requests
+
+
+def test_only_the_bundled_model_quotes_by_default(settings):
+    assert control.defaults().answer_mode == "generate"  # the tests' engine is another
+    settings.AION_ENGINE = settings.ENGINE_IN_PROCESS
+    assert control.defaults().answer_mode == "quote_first"
+    settings.AION_BASE_MODEL = "mistralai/Mistral-7B-Instruct-v0.3"
+    assert control.defaults().answer_mode == "generate"
+
+
 def test_an_answer_in_another_language_is_not_shown():
     FakeEngine.script("The full day tour in Sintra costs 98 euros for each adult who joins it.")
     assert ask().mode == "quote"

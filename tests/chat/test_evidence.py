@@ -137,3 +137,19 @@ def test_a_documents_own_bracketed_number_is_no_citation():
 def test_a_passage_without_a_name_is_kb():
     packed = pack_whole((chunk(1, "Texto.", title=""),), 600)
     assert "[1] KB\nTexto." in build_messages("P?", packed.passages, system_prompt="S")[1].content
+
+
+def test_a_sentence_is_weighed_with_the_heading_it_stands_under():
+    full = chunk(1, "Adulto: 98 €. A van é nova.", title="Sintra de dia inteiro", section="Quanto custa")
+    sentences = read(retrieval_of("Quanto custa o dia inteiro em Sintra?", full), passages=4).sentences
+    assert {sentence.overlap for sentence in sentences} == {sentences[0].overlap}
+    assert sentences[0].overlap > 0
+
+
+def test_a_bare_heading_is_quoted_with_the_line_it_names():
+    phones = chunk(1, "TELEFONES\nGuia de plantão: +351 900 000 000.\nOutra linha.")
+    best = WeighedSentence(0, 0, "TELEFONES", 0.9, 0.9, 0.9)
+    rest = (WeighedSentence(0, 1, "Guia de plantão: +351 900 000 000.", 0.1, 0.8, 0.1),)
+    quotation = quote(pack_whole((phones,), 600), (best, *rest))
+    assert quotation is not None
+    assert "+351 900 000 000" in quotation.text

@@ -77,7 +77,7 @@ def test_the_providers_sentences_are_streamed(provider):
 
 def test_a_failed_local_answer_is_replaced_by_the_providers(provider):
     FakeEngine.script("O passeio de dia inteiro custa € 98 por adulto. A resposta é sessenta e sete dragões.")
-    control.revise({"answer_mode": "auto"}, by=None)
+    control.revise({"answer_mode": "generate"}, by=None)
     parts = list(answer_stream(Question("Qual a cor preferida do guia de Sintra?", tau=0.0), asker=STAFF))
     given = parts[-1]
     assert isinstance(given, Answer)

@@ -122,7 +122,7 @@ def packed_rows(collection: Collection, rng: random.Random) -> Iterator[dict[str
         terms = [QueryTerm(term, idf.get(term, 0.0)) for term in dict.fromkeys(tokens(example.question))]
         weights = term_weights(terms, len(collection.passages))
         sentences = [sentence_vectors(embedder.id, chunk.text) for chunk in chunks]
-        weighed = weigh_sentences(embedder.query(example.question), sentences, weights)
+        weighed = weigh_sentences(embedder.query(example.question), chunks, sentences, weights)
         row = _row(example, pack(chunks, weighed, rng.choice(BUDGETS)))
         if row:
             yield row
