@@ -298,6 +298,7 @@ def test_a_conversation_renamed_or_deleted_while_it_is_answered_stays_so():
     person = get_user_model().objects.create_user("ana")
     asker = Asker(user_id=person.pk, groups=None)
     conversation_id = ask(asker=asker, tau=None).conversation_id
+    assert conversation_id is not None
     row = Conversation.objects.filter(pk=conversation_id)
     stream = answer_stream(Question(PRICE, conversation_id=conversation_id), asker=asker)
     next(stream)
