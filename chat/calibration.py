@@ -7,6 +7,7 @@ the report: the document hidden, only the passage hidden (harder), known to be u
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -42,12 +43,16 @@ CACHE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One retrieval of a golden question: its signals, whether its answer could be found, and why not."""
+    """One retrieval of a golden question: its signals, whether its answer could be found, and why not.
+
+    `origin` is the file it came from: each weighs alike in a fit, however many questions it has.
+    """
 
     features: Mapping[str, float]
     kind: Kind
     group: str
     cosine: float
+    origin: str = ""
 
     @property
     def answerable(self) -> bool:
@@ -77,15 +82,20 @@ def examples_of(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Example]:
-    """Ask every question of known source three times; those known to be unanswerable once."""
+    """Ask every question of known source three times; those known to be unanswerable once.
+
+    One that leans on earlier turns is left out: by itself nothing answers it.
+    """
     sources = find_sources(golden.questions, collections)
     scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=tuple(collections), groups=None)
     examples: list[Example] = []
     for done, (question, source) in enumerate(zip(golden.questions, sources, strict=True), start=1):
+        if question.follows_up:
+            continue
         for kind, hidden in _ways_to_ask(question.answerable, source):
             found = _measured(question.text, scope, hidden)
             if found is not None:
-                examples.append(Example(found[0], kind, source.group, found[1]))
+                examples.append(Example(found[0], kind, source.group, found[1], golden.name))
         progress(done, len(golden.questions))
     return examples
 
@@ -172,11 +182,11 @@ def _fit_weights(rows: np.ndarray, examples: Sequence[Example]) -> Weights:
 
 
 def _balancing(examples: Sequence[Example]) -> np.ndarray:
-    """Both classes alike. Not each kind of negative alike: the few judged unanswerable by people (19 of Pirá's, whose
-    passage is there and close) would weigh a third and cost the hidden passage .04 AUROC."""
-    labels = np.array([example.answerable for example in examples])
-    share = float(labels.mean())
-    return np.where(labels, 0.5 / share, 0.5 / (1 - share))
+    """Each file alike, and in it both classes alike. Not each kind of negative alike: the few judged unanswerable by
+    people (19 of Pirá's, whose passage is there and close) would weigh a third, and cost the hidden passage .04
+    AUROC."""
+    alike = Counter((example.origin, example.answerable) for example in examples)
+    return np.array([len(examples) / len(alike) / alike[example.origin, example.answerable] for example in examples])
 
 
 def report_of(examples: Sequence[Example], probabilities: np.ndarray, *, tau: float) -> dict[str, Any]:

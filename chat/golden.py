@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,18 @@ _ChunkWords = tuple[int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class GoldenQuestion:
-    """A question, what answers it, and where: `document` is a title or file name, `passage` the text ("" unknown)."""
+    """A question, what answers it, and where: `document` is a title or file name, `passage` the text ("" unknown).
+
+    `split` is the file's own mark ("" where it has none); `follows_up` means that it leans on earlier turns.
+    """
 
     text: str
     answers: tuple[str, ...]
     document: str
     passage: str
     answerable: bool | None
+    split: str = ""
+    follows_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,15 @@ def _line_question(line: str, where: str) -> GoldenQuestion:
         raise GoldenFileInvalid(_("%(where)s: “question” is text, “answerable” true, false or null") % {"where": where})
     listed = (answers,) if isinstance(answers, str) else answers
     known = tuple(str(answer) for answer in listed if answer)
-    return GoldenQuestion(text, known, str(row.get("document") or ""), str(row.get("passage") or ""), answerable)
+    return GoldenQuestion(
+        text,
+        known,
+        str(row.get("document") or ""),
+        str(row.get("passage") or ""),
+        answerable,
+        split=str(row.get("split") or ""),
+        follows_up=bool(row.get("conversation")),
+    )
 
 
 def _with_document_of_its_own(question: GoldenQuestion, documents: dict[str, tuple[str, ...]]) -> GoldenQuestion:
@@ -141,7 +154,12 @@ def _with_document_of_its_own(question: GoldenQuestion, documents: dict[str, tup
     title = next((title for title, passages in documents.items() if passages == (question.passage,)), "")
     title = title or f"passage {len(documents) + 1}"
     documents[title] = (question.passage,)
-    return GoldenQuestion(question.text, question.answers, title, question.passage, question.answerable)
+    return replace(question, document=title)
+
+
+def only_split(golden: GoldenSet, split: str) -> GoldenSet:
+    """With the questions that the file marks with `split`, and those of a file that marks none."""
+    return replace(golden, questions=tuple(row for row in golden.questions if row.split in ("", split)))
 
 
 @contextmanager

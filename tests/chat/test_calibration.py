@@ -160,3 +160,11 @@ def test_the_command_fits_on_a_file_and_a_dry_run_changes_nothing(tmp_path):
         report = json.loads(out.getvalue())
         assert set(report["against"]) == {"document", "passage"}
         assert Calibration.objects.count() == rows
+
+
+def test_each_file_weighs_alike_however_many_questions_it_has() -> None:
+    features = dict.fromkeys(FEATURES, 0.0)
+    many = [Example(features, "answerable", "a", 0.5, "long.json")] * 90
+    few = [Example(features, "answerable", "b", 0.5, "short.json")] * 10
+    weights = calibration._balancing([*many, *few])
+    assert weights[:90].sum() == pytest.approx(weights[90:].sum())

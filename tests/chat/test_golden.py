@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from chat.exceptions import GoldenFileInvalid
-from chat.golden import find_sources, leave_out_installed, read_golden, scratch, sweep
+from chat.golden import find_sources, leave_out_installed, only_split, read_golden, scratch, sweep
 from retrieval.ingestion import ingest_text
 from retrieval.models import Document
 from tests.chat.conftest import FULL_DAY, HALF_DAY
@@ -118,3 +118,9 @@ def test_documents_that_are_installed_are_searched_where_they_are(tmp_path):
     (source,) = find_sources(read.questions, ["main"])
     assert len(source.hidden_document.document_ids) == 1
     assert len(source.hidden_passage.chunk_ids) == 1
+
+
+def test_a_split_is_taken_where_a_file_marks_one(tmp_path):
+    rows = [{"question": "Um?", "split": "train"}, {"question": "Dois?", "split": "test"}, {"question": "Três?"}]
+    golden = read_golden(written(tmp_path, "\n".join(json.dumps(row) for row in rows)))
+    assert [row.text for row in only_split(golden, "train").questions] == ["Um?", "Três?"]

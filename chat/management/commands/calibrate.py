@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from chat import calibration, control
 from chat.confidence import DEFAULT_FILE
 from chat.exceptions import ChatError
-from chat.golden import INSTALLED, leave_out_installed, read_golden, scratch
+from chat.golden import INSTALLED, leave_out_installed, only_split, read_golden, scratch
 from chat.management.progress import Progress
 from retrieval.embeddings import get_embedder
 from retrieval.exceptions import RetrievalError
@@ -44,6 +44,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--golden", action="append", type=Path, help="SQuAD JSON or JSON lines; may be given several times"
         )
+        parser.add_argument("--split", default="", help="only questions of this `split`, in a file that has any")
         parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
         parser.add_argument("--dry-run", action="store_true", help="report, change nothing")
         parser.add_argument(
@@ -53,7 +54,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         files: list[Path] = options["golden"] or [DEMO_QUESTIONS]
         try:
-            fitted = calibration.fit(self._examples(files), tau=control.current().tau)
+            fitted = calibration.fit(self._examples(files, options["split"]), tau=control.current().tau)
         except (ChatError, RetrievalError) as exc:
             raise CommandError(str(exc)) from exc
         fitted_on = ", ".join(path.name for path in files)
@@ -67,10 +68,11 @@ class Command(BaseCommand):
         else:
             self._print(report)
 
-    def _examples(self, files: list[Path]) -> list[calibration.Example]:
+    def _examples(self, files: list[Path], split: str) -> list[calibration.Example]:
         examples: list[calibration.Example] = []
         for path in files:
             golden = leave_out_installed(read_golden(path))
+            golden = only_split(golden, split) if split else golden
             with ExitStack() as stack, Progress(self.stderr, path.name) as progress:
                 own = stack.enter_context(scratch(golden)) if golden.documents else INSTALLED
                 examples += calibration.examples_of(golden, [own], progress=progress)
