@@ -39,14 +39,16 @@ MINIMUM_FREE_BYTES = 1 << 30
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _STEADY_AFTER_S = 60.0
 _LOOK_EVERY_S = 0.2
+_HEAD_START_S = 30.0  # what work in the background waits at most, so that the model loads with the cores to itself
 
 
 @dataclass(frozen=True)
 class Program:
-    """A long-lived program of AION's own, such as the web server."""
+    """A long-lived program of AION's own, such as the web server. `background`: it waits until the others are ready."""
 
     name: str
     command: tuple[str, ...]
+    background: bool = False
 
 
 @dataclass
@@ -121,11 +123,15 @@ class Supervisor:
         embedded.publish(self._var, addresses)
         self._say(_("Preparing the installation…"))
         self._run_preparation()
-        for program in self._programs:
-            child = Child(program.name, partial(self._spawn, program))
-            self._children.append(child)
-            child.run()
+        self._run_programs(background=False)
         self._say(_("Loading the model…"))
+
+    def _run_programs(self, *, background: bool) -> None:
+        for program in self._programs:
+            if program.background is background:
+                child = Child(program.name, partial(self._spawn, program))
+                self._children.append(child)
+                child.run()
 
     def _run_preparation(self) -> None:
         process = subprocess.Popen(
@@ -144,13 +150,17 @@ class Supervisor:
         return Service(program.name, process, log=log)
 
     def _watch(self) -> None:
-        ready = False
+        ready = background_runs = False
+        patience_ends = time.monotonic() + _HEAD_START_S
         while True:
             for child in [*self._services, *self._children]:
                 self._keep_alive(child)
             if not ready and self._is_ready():
                 ready = True
                 self._on_ready()
+            if not background_runs and (ready or time.monotonic() > patience_ends):
+                background_runs = True
+                self._run_programs(background=True)
             time.sleep(_LOOK_EVERY_S)
 
     def _keep_alive(self, child: Child) -> None:
@@ -261,6 +271,6 @@ def own_programs(python: str = sys.executable) -> tuple[Program, ...]:
     worker = ("worker", "--pool=threads", "--concurrency=2")
     return (
         Program("web", (python, "-m", "gunicorn", "--config", "python:aion.gunicorn_conf", "aion.wsgi:application")),
-        Program("worker", (*celery, *worker, "--without-mingle", "--without-gossip", "--loglevel=INFO")),
-        Program("beat", (*celery, "beat", "--pidfile=", "--loglevel=INFO")),
+        Program("worker", (*celery, *worker, "--without-mingle", "--without-gossip", "--loglevel=INFO"), True),
+        Program("beat", (*celery, "beat", "--pidfile=", "--loglevel=INFO"), True),
     )
