@@ -20,6 +20,9 @@ from inference.engine import (
 )
 from inference.exceptions import AdapterRejected, DeadlineExceeded, EngineBusy, GenerationCancelled, PromptTooLong
 
+ENDLESS = "Olá"
+"""What the bare model, greedily, answers without ever coming to an end."""
+
 QUESTIONS = (
     "Repita: o bonde sai às 9h, o bonde sai às 9h, o bonde sai às",
     "Contexto: A Quinta da Regaleira abre às 10h e fecha às 18h30. Pergunta: quando fecha a Quinta da Regaleira?",
@@ -101,12 +104,12 @@ def test_special_tokens_in_a_text_forge_no_turn(engine: Any) -> None:
 
 def test_a_deadline_stops_it(engine: Any) -> None:
     with pytest.raises(DeadlineExceeded):
-        list(engine.generate(request_for("Conte uma história.", max_new_tokens=2000, deadline_s=0.5)))
+        list(engine.generate(request_for(ENDLESS, max_new_tokens=2000, deadline_s=0.5)))
 
 
 def test_who_goes_away_frees_the_engine(engine: Any) -> None:
     gone = threading.Event()
-    parts = engine.generate(request_for("Conte até mil.", max_new_tokens=2000), cancelled=gone.is_set)
+    parts = engine.generate(request_for(ENDLESS, max_new_tokens=2000), cancelled=gone.is_set)
     next(parts)
     gone.set()
     with pytest.raises(GenerationCancelled):
