@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -64,16 +67,25 @@ class ChatPolicy:
 
 
 _cached: tuple[float, ChatPolicy] | None = None
+_instead: ContextVar[Mapping[str, Any]] = ContextVar("chat_policy_instead", default=MappingProxyType({}))
 
 
 def current() -> ChatPolicy:
     """The policy in force; read from the database at most once a second."""
     global _cached
-    if _cached is not None and time.monotonic() - _cached[0] < CACHE_S:
-        return _cached[1]
-    policy = _policy_of(ChatSettingsRevision.objects.order_by("-id").first())
-    _cached = (time.monotonic(), policy)
-    return policy
+    if _cached is None or time.monotonic() - _cached[0] >= CACHE_S:
+        _cached = (time.monotonic(), _policy_of(ChatSettingsRevision.objects.order_by("-id").first()))
+    return replace(_cached[1], **_instead.get())
+
+
+@contextmanager
+def instead(**values: Any) -> Iterator[None]:
+    """Within, for this thread alone, `values` stand in for what is in force (evaluation). Nothing is stored."""
+    token = _instead.set({**_instead.get(), **values})
+    try:
+        yield
+    finally:
+        _instead.reset(token)
 
 
 def forget() -> None:

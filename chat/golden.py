@@ -41,7 +41,8 @@ _ChunkWords = tuple[int, tuple[str, ...]]
 class GoldenQuestion:
     """A question, what answers it, and where: `document` is a title or file name, `passage` the text ("" unknown).
 
-    `split` is the file's own mark ("" where it has none); `follows_up` means that it leans on earlier turns.
+    `elsewhere` are further pairs of both, where an answer needs more than one passage. `split` and `kind` are the
+    file's own marks ("" where it has none); `follows_up` means that it leans on earlier turns.
     """
 
     text: str
@@ -50,22 +51,29 @@ class GoldenQuestion:
     passage: str
     answerable: bool | None
     split: str = ""
+    kind: str = ""
     follows_up: bool = False
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenSet:
-    """The questions of a file, and the documents it brings along: passages by title, in order."""
+    """The questions of a file, and the documents it brings along: passages by title, in order.
+
+    `complete`: those documents are the file's own, whatever else is installed under their names (SQuAD).
+    """
 
     name: str
     questions: tuple[GoldenQuestion, ...]
     documents: Mapping[str, tuple[str, ...]]
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a question's answer stands: empty sets where that is unknown. `group` keeps a document's questions
-    together in cross-fitting; `has_neighbours`: the document has more passages than those that answer."""
+    """Where a question's answer stands: empty sets where that is unknown. Chunks of other documents that repeat the
+    passage word by word belong to it. `group` keeps a document's questions together in cross-fitting; `has_neighbours`:
+    the document has more passages than those that answer."""
 
     hidden_document: Hidden
     hidden_passage: Hidden
@@ -78,88 +86,160 @@ class Source:
 
 
 def read_golden(path: Path) -> GoldenSet:
-    """The questions in `path`. Raises `GoldenFileInvalid` with the line and what is wrong with it."""
+    """The questions in `path`. Raises `GoldenFileInvalid` with the place and what is wrong with it."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise GoldenFileInvalid(_("%(path)s cannot be read: %(why)s") % {"path": path, "why": exc}) from exc
     try:
         whole = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         whole = None
-    if isinstance(whole, dict) and "data" in whole:
-        return _from_squad(path.name, whole)
-    return _from_lines(path.name, text)
+    is_squad = isinstance(whole, dict) and "data" in whole
+    golden = _from_squad(path.name, whole["data"]) if is_squad else _from_lines(path.name, text)
+    if not golden.questions:
+        raise GoldenFileInvalid(_("%(name)s holds no question.") % {"name": path.name})
+    return golden
 
 
-def _from_squad(name: str, squad: Mapping[str, Any]) -> GoldenSet:
+def _from_squad(name: str, articles: object) -> GoldenSet:
     questions: list[GoldenQuestion] = []
-    documents: dict[str, tuple[str, ...]] = {}
-    try:
-        for number, article in enumerate(squad["data"], start=1):
-            title = str(article.get("title") or f"{number}")
-            documents[title] = (*documents.get(title, ()), *(part["context"] for part in article["paragraphs"]))
-            for part in article["paragraphs"]:
-                questions += [_squad_question(qa, title, part["context"]) for qa in part["qas"]]
-    except (KeyError, TypeError, AttributeError) as exc:
-        raise GoldenFileInvalid(_("%(name)s is not SQuAD JSON: %(why)r") % {"name": name, "why": exc}) from exc
-    return GoldenSet(name, tuple(questions), documents)
+    documents: dict[str, dict[str, None]] = {}
+    for number, article in _rows(articles, name, _("document")):
+        title = _text(article, "title", number) or str(len(documents) + 1)
+        passages = documents.setdefault(title, {})
+        for place, part in _rows(article.get("paragraphs"), number, _("paragraph")):
+            passage = _text(part, "context", place)
+            if passage:
+                passages[passage] = None
+            questions += [
+                _squad_question(qa, title, passage, where)
+                for where, qa in _rows(part.get("qas") or [], place, _("question"))
+            ]
+    return GoldenSet(name, tuple(questions), {title: tuple(own) for title, own in documents.items() if own}, True)
 
 
-def _squad_question(qa: Mapping[str, Any], title: str, passage: str) -> GoldenQuestion:
-    answers = tuple(dict.fromkeys(answer["text"] for answer in qa.get("answers") or ()))
-    return GoldenQuestion(qa["question"], answers, title, passage, not qa.get("is_impossible", False))
+def _rows(listed: object, where: str, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a list, each with its place in words."""
+    if not isinstance(listed, list):
+        raise GoldenFileInvalid(_("%(where)s: a list is missing here (%(what)s).") % {"where": where, "what": what})
+    for number, row in enumerate(listed, start=1):
+        place = f"{where}, {what} {number}"
+        if not isinstance(row, dict):
+            raise GoldenFileInvalid(_("%(where)s: this must be a JSON object.") % {"where": place})
+        yield place, row
+
+
+def _squad_question(qa: Mapping[str, Any], title: str, passage: str, where: str) -> GoldenQuestion:
+    answers = [_text(answer, "text", where) for _place, answer in _rows(qa.get("answers") or [], where, _("answer"))]
+    impossible = _flag(qa, "is_impossible", where)
+    return GoldenQuestion(
+        text=_question_text(qa, where),
+        answers=tuple(dict.fromkeys(filter(None, answers))),
+        document=title,
+        passage=passage,
+        answerable=not impossible if impossible is not None else bool(answers) or None,
+    )
 
 
 def _from_lines(name: str, text: str) -> GoldenSet:
     questions: list[GoldenQuestion] = []
-    documents: dict[str, tuple[str, ...]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    documents: dict[str, dict[str, None]] = {}
+    titles: dict[str, str] = {}
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would cut at characters JSON may hold
         if not line.strip():
             continue
         question = _line_question(line, f"{name}:{number}")
-        if question.passage and not question.document:
-            question = _with_document_of_its_own(question, documents)
-        elif question.passage and question.passage not in documents.get(question.document, ()):
-            documents[question.document] = (*documents.get(question.document, ()), question.passage)
+        if question.passage and not question.document:  # a document by itself; the same passage twice is the same one
+            title = titles.setdefault(question.passage, _("passage %(number)d") % {"number": len(titles) + 1})
+            question = replace(question, document=title)
+        for document, passage in ((question.document, question.passage), *question.elsewhere):
+            if document and passage:
+                documents.setdefault(document, {})[passage] = None
         questions.append(question)
-    return GoldenSet(name, tuple(questions), documents)
+    return GoldenSet(name, tuple(questions), {title: tuple(own) for title, own in documents.items()})
 
 
 def _line_question(line: str, where: str) -> GoldenQuestion:
     try:
         row = json.loads(line)
-        text, answerable = row["question"], row.get("answerable")
-        answers = row.get("answers") or row.get("answer") or ()
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        message = _("%(where)s: each line is a JSON object with a “question” (%(why)r)") % {"where": where, "why": exc}
-        raise GoldenFileInvalid(message) from exc
-    if not isinstance(text, str) or not text.strip() or answerable not in (True, False, None):
-        raise GoldenFileInvalid(_("%(where)s: “question” is text, “answerable” true, false or null") % {"where": where})
-    listed = (answers,) if isinstance(answers, str) else answers
-    known = tuple(str(answer) for answer in listed if answer)
+    except (ValueError, RecursionError) as exc:
+        raise GoldenFileInvalid(_("%(where)s: this is not JSON (%(why)s).") % {"where": where, "why": exc}) from exc
+    if not isinstance(row, dict) or "question" not in row:
+        raise GoldenFileInvalid(_("%(where)s: each line is a JSON object with a “question”.") % {"where": where})
+    answers = _answers(row, where)
+    document, passage = _text(row, "document", where), _text(row, "passage", where)
+    answerable = _flag(row, "answerable", where)
+    if "answerable" not in row and (
+        answers or document or passage
+    ):  # null says unknown; nothing said is the usual case
+        answerable = True
+    also = row.get("also")
     return GoldenQuestion(
-        text,
-        known,
-        str(row.get("document") or ""),
-        str(row.get("passage") or ""),
-        answerable,
-        split=str(row.get("split") or ""),
+        text=_question_text(row, where),
+        answers=answers,
+        document=document,
+        passage=passage,
+        answerable=answerable,
+        split=_text(row, "split", where),
+        kind=_text(row, "kind", where),
         follows_up=bool(row.get("conversation")),
+        elsewhere=((_text(also, "document", where), _text(also, "passage", where)),) if isinstance(also, dict) else (),
     )
 
 
-def _with_document_of_its_own(question: GoldenQuestion, documents: dict[str, tuple[str, ...]]) -> GoldenQuestion:
-    """A passage without a document is one by itself; the same passage twice is the same document."""
-    title = next((title for title, passages in documents.items() if passages == (question.passage,)), "")
-    title = title or f"passage {len(documents) + 1}"
-    documents[title] = (question.passage,)
-    return replace(question, document=title)
+def _answers(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    listed = row.get("answers")
+    if listed is None:
+        listed = row.get("answer")
+    if isinstance(listed, list):
+        rows = [{"answers": answer} for answer in listed]
+        return tuple(dict.fromkeys(filter(None, (_text(one, "answers", where) for one in rows))))
+    answer = _text({"answers": listed}, "answers", where)
+    return (answer,) if answer else ()
+
+
+def _question_text(row: Mapping[str, Any], where: str) -> str:
+    text = row.get("question")
+    if not isinstance(text, str) or not text.strip():
+        raise GoldenFileInvalid(_("%(where)s: “question” is missing or is not text.") % {"where": where})
+    return _storable(text)
+
+
+def _text(row: Mapping[str, Any], name: str, where: str) -> str:
+    """The text under `name`, "" where there is none; a number is taken as it is written."""
+    value = row.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise GoldenFileInvalid(_("%(where)s: “%(name)s” must be text.") % {"where": where, "name": name})
+    text = _storable(str(value))
+    return text if text.strip() else ""
+
+
+def _flag(row: Mapping[str, Any], name: str, where: str) -> bool | None:
+    value = row.get(name)
+    if value is not None and not isinstance(value, bool):
+        message = _("%(where)s: “%(name)s” must be true, false or null.")
+        raise GoldenFileInvalid(message % {"where": where, "name": name})
+    return value
+
+
+def _storable(text: str) -> str:
+    """Without what JSON can spell and PostgreSQL cannot keep: NUL and halves of surrogate pairs."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
 
 
 def only_split(golden: GoldenSet, split: str) -> GoldenSet:
-    """With the questions that the file marks with `split`, and those of a file that marks none."""
-    return replace(golden, questions=tuple(row for row in golden.questions if row.split in ("", split)))
+    """With the questions that the file marks with `split`, and those it marks with none; all where `split` is "".
+
+    Raises `GoldenFileInvalid` where that leaves nothing.
+    """
+    questions = tuple(row for row in golden.questions if not split or row.split in ("", split))
+    if not questions:
+        message = _("%(name)s holds no question of the split “%(split)s”.")
+        raise GoldenFileInvalid(message % {"name": golden.name, "split": split})
+    return replace(golden, questions=questions)
 
 
 @contextmanager
@@ -175,7 +255,7 @@ def scratch(golden: GoldenSet, *, progress: Callable[[int, int], None] = lambda 
                 tenant=settings.PRIMARY_TENANT_ID,
                 passages=passages,
                 collection=name,
-                source=f"{name}/{done}",
+                source=f"{name}/{name}-{done}",  # a file name that no question can mean
             )
             progress(done, len(golden.documents))
         yield name
@@ -204,41 +284,67 @@ def _owner_lives(name: str) -> bool:
 
 def leave_out_installed(golden: GoldenSet) -> GoldenSet:
     """Without the documents that are installed under the name the file gives: those are searched where they are."""
+    if golden.complete:
+        return golden
     installed = Document.objects.filter(tenant=settings.PRIMARY_TENANT_ID, collection=INSTALLED)
     names = {name for title, source in installed.values_list("title", "source") for name in (title, Path(source).name)}
     own = {title: passages for title, passages in golden.documents.items() if title not in names}
-    return GoldenSet(golden.name, golden.questions, own)
+    return replace(golden, documents=own)
 
 
 def find_sources(questions: Sequence[GoldenQuestion], collections: Sequence[str]) -> tuple[Source, ...]:
     """For each question, in order, where its answer stands in `collections`."""
-    rows = Document.objects.filter(tenant=settings.PRIMARY_TENANT_ID, collection__in=collections)
-    documents = list(rows.values_list("id", "title", "source"))
-    chunks: dict[UUID, list[_ChunkWords]] = {}
-    for document_id, chunk_id, text in Chunk.objects.filter(document__in=rows).values_list("document_id", "id", "text"):
-        chunks.setdefault(document_id, []).append((chunk_id, _words(text)))
-    return tuple(_source_of(question, documents, chunks) for question in questions)
+    shelf = _Shelf(collections)
+    return tuple(shelf.source_of(question) for question in questions)
 
 
-def _source_of(
-    question: GoldenQuestion,
-    documents: Sequence[tuple[UUID, str, str]],
-    chunks: Mapping[UUID, Sequence[_ChunkWords]],
-) -> Source:
-    named = [row[0] for row in documents if question.document and _is_named(question.document, row[1], row[2])]
-    own = [chunk for document_id in named for chunk in chunks.get(document_id, ())]
-    passage = _words(question.passage)
-    answering = [chunk_id for chunk_id, words in own if not question.passage or _meet(passage, words)]
-    return Source(
-        hidden_document=Hidden(document_ids=frozenset(named)),
-        hidden_passage=Hidden(chunk_ids=frozenset(answering)),
-        group=question.document or question.text,
-        has_neighbours=len(own) > len(answering),
-    )
+class _Shelf:
+    """The chunks of some collections, by what a golden question calls their document and by their words."""
 
+    def __init__(self, collections: Sequence[str]) -> None:
+        rows = Document.objects.filter(tenant=settings.PRIMARY_TENANT_ID, collection__in=collections)
+        self._titles: dict[str, list[UUID]] = {}
+        self._files: dict[str, list[UUID]] = {}
+        for document_id, title, source in rows.values_list("id", "title", "source"):
+            self._titles.setdefault(title, []).append(document_id)
+            self._files.setdefault(Path(source).name, []).append(document_id)
+        self._chunks: dict[UUID, list[_ChunkWords]] = {}
+        self._same_words: dict[tuple[str, ...], set[int]] = {}
+        chunks = Chunk.objects.filter(document__in=rows).values_list("document_id", "id", "text")
+        for document_id, chunk_id, text in chunks:
+            words = _words(text)
+            self._chunks.setdefault(document_id, []).append((chunk_id, words))
+            self._same_words.setdefault(words, set()).add(chunk_id)
+        self._found: dict[tuple[str, str], tuple[frozenset[int], frozenset[int]]] = {}
 
-def _is_named(document: str, title: str, source: str) -> bool:
-    return document == title or Path(source).name == Path(document).name
+    def source_of(self, question: GoldenQuestion) -> Source:
+        places = ((question.document, question.passage), *question.elsewhere)
+        named = frozenset(document for title, _passage in places for document in self._named(title))
+        answering = frozenset[int]().union(*(self._answering(*place)[0] for place in places))
+        twins = frozenset[int]().union(*(self._answering(*place)[1] for place in places))
+        own = sum(len(self._chunks.get(document, ())) for document in named)
+        return Source(
+            hidden_document=Hidden(document_ids=named, chunk_ids=twins),
+            hidden_passage=Hidden(chunk_ids=answering | twins),
+            group=question.document or question.text,
+            has_neighbours=own > len(answering),
+        )
+
+    def _named(self, document: str) -> Sequence[UUID]:
+        return (self._titles.get(document) or self._files.get(Path(document).name) or ()) if document else ()
+
+    def _answering(self, document: str, passage: str) -> tuple[frozenset[int], frozenset[int]]:
+        """The document's chunks that overlap the passage (all of them where it is unknown), and their twins in other
+        documents."""
+        key = document, passage
+        if key not in self._found:
+            own = [chunk for document_id in self._named(document) for chunk in self._chunks.get(document_id, ())]
+            words = _words(passage)
+            meeting = [chunk for chunk in own if not passage or _meet(words, chunk[1])]
+            same = {twin for _id, chunk_words in meeting for twin in self._same_words[chunk_words]}
+            here = frozenset(chunk_id for chunk_id, _words in meeting)
+            self._found[key] = here, frozenset(same - {chunk_id for chunk_id, _words in own})
+        return self._found[key]
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A line of progress on stderr, where somebody is watching."""
+"""A line of progress on stderr, with the time that is left."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from django.core.management.base import OutputWrapper
+from django.utils.translation import gettext as _
 
 EVERY_S = 1.0
+FOR_A_FILE = 15  # times rarer where the lines are kept
 
 
 class Progress:
@@ -16,9 +18,10 @@ class Progress:
 
     def __init__(self, out: OutputWrapper, label: str) -> None:
         self._out, self._label = out, label
+        self._began = time.monotonic()
         self._last = 0.0
         self._end = "\r" if out.isatty() else "\n"
-        self._every_s = EVERY_S if out.isatty() else 15 * EVERY_S
+        self._every_s = EVERY_S if out.isatty() else FOR_A_FILE * EVERY_S
 
     def __enter__(self) -> Self:
         return self
@@ -30,8 +33,21 @@ class Progress:
             self._out.write("")
 
     def __call__(self, done: int, total: int) -> None:
-        if done < total and time.monotonic() - self._last < self._every_s:
+        now = time.monotonic()
+        if done < total and now - self._last < self._every_s:
             return
-        self._last = time.monotonic()
-        self._out.write(f"{self._label}: {done}/{total}", ending=self._end)
+        self._last = now
+        line = f"{self._label}: {done}/{total}{self._time_left(done, total, now - self._began)}"
+        self._out.write(f"{line:<70}" if self._end == "\r" else line, ending=self._end)
         self._out.flush()
+
+    @staticmethod
+    def _time_left(done: int, total: int, passed_s: float) -> str:
+        """In words, once it can be guessed; "" at the end."""
+        if done >= total or passed_s < EVERY_S:
+            return ""
+        left_s = passed_s / done * (total - done)
+        left = (
+            _("%(seconds)d s") % {"seconds": left_s} if left_s < 90 else _("%(minutes)d min") % {"minutes": left_s / 60}
+        )
+        return _(" (about %(left)s left)") % {"left": left}
