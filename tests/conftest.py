@@ -1,4 +1,7 @@
-"""One private PostgreSQL and Redis for each pytest process, in a temporary folder; no network but loopback."""
+"""One private PostgreSQL and Redis for each pytest process, in a temporary folder; no network but loopback.
+
+Nothing here may turn on the machine: not on its speed, its environment, or what an earlier run left.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from aion.services import postgres, redis
+
+# What the machine's owner may have set, and tests would obey.
+OWNERS = ("AION_", "OPENAI_", "PRIMARY_TENANT_ID", "SECRET_KEY")
 
 
 def start_private_installation() -> None:
@@ -21,7 +29,7 @@ def start_private_installation() -> None:
     database, broker = postgres.start(var, durable=False), redis.start(var, durable=False)
     atexit.register(database.stop)
     atexit.register(broker.stop)
-    for name in [name for name in os.environ if name.startswith(("AION_", "OPENAI_"))]:
+    for name in [name for name in os.environ if name.startswith(OWNERS) or name.upper().endswith("_PROXY")]:
         del os.environ[name]
     os.environ |= {
         "AION_VAR_DIR": str(var),
@@ -32,6 +40,14 @@ def start_private_installation() -> None:
         "DJANGO_SETTINGS_MODULE": "aion.settings",
     }
 
+
+# The same examples each time and everywhere, however slow; `pytest --hypothesis-profile=explore` looks for new ones.
+_slow = [HealthCheck.too_slow]
+hypothesis_settings.register_profile(
+    "repeatable", deadline=None, suppress_health_check=_slow, derandomize=True, database=None
+)
+hypothesis_settings.register_profile("explore", deadline=None, suppress_health_check=_slow, max_examples=2000)
+hypothesis_settings.load_profile("repeatable")
 
 # On import: pytest imports this before any other conftest, and those may import models.
 start_private_installation()

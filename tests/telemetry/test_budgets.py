@@ -14,7 +14,6 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
-from django.utils import timezone
 
 from telemetry import budgets
 from telemetry.exceptions import BudgetExhausted, BudgetRefused, BudgetUnavailable, UnknownReservation
@@ -209,9 +208,9 @@ class TestCrowds:
 
         def spend(number: int) -> bool:
             try:
-                held = budgets.reserve(tenant=TENANT, max_cost_usd=usd("0.05"), user_id=number, key_id=None)
+                held = budgets.reserve(tenant=TENANT, max_cost_usd=usd("0.05"), user_id=number, key_id=None, now=NOON)
                 if number % 2:
-                    budgets.settle(held.id, cost_usd=usd("0.05"))
+                    budgets.settle(held.id, cost_usd=usd("0.05"), now=NOON)
             except BudgetExhausted:
                 return False
             finally:
@@ -220,23 +219,23 @@ class TestCrowds:
 
         with ThreadPoolExecutor(50) as crowd:
             granted = sum(crowd.map(spend, range(50)))
-        today = day(timezone.now())
+        today = day()
         assert granted == 20
         assert today.spent_usd + today.reserved_usd == usd("1")
         assert ledger_faults() == ()
 
     def test_many_settling_the_same_reservation_charge_it_once(self):
-        held = budgets.reserve(tenant=TENANT, max_cost_usd=usd("0.5"), user_id=None, key_id=None)
+        held = reserve("0.5")
 
         def settle(cents: int) -> Decimal:
             try:
-                return budgets.settle(held.id, cost_usd=usd(f"0.{cents:02}"))
+                return budgets.settle(held.id, cost_usd=usd(f"0.{cents:02}"), now=NOON)
             finally:
                 connections.close_all()
 
         with ThreadPoolExecutor(8) as crowd:
             charged = set(crowd.map(settle, range(1, 9)))
-        assert charged == {day(timezone.now()).spent_usd}
+        assert charged == {day().spent_usd}
         assert ledger_faults() == ()
 
     def test_a_killed_process_leaves_reservations_that_are_charged_at_their_maximum(self):
@@ -245,12 +244,12 @@ class TestCrowds:
                 assert spender.stdout is not None
                 assert spender.stdout.readline() == "reserved\n"
             spender.send_signal(signal.SIGKILL)
-            spender.wait(timeout=10)
+            spender.wait()
         orphans = Reservation.objects.filter(state="open").count()
         assert orphans >= 3
-        assert budgets.expire_reservations(timezone.now() + timedelta(minutes=10)) == orphans
+        assert budgets.expire_reservations(NOON + timedelta(minutes=10)) == orphans
         assert not Reservation.objects.filter(state="open").exists()
-        assert day(timezone.now()).spent_usd == orphans * usd("0.0001")
+        assert day().spent_usd == orphans * usd("0.0001")
         assert ledger_faults() == ()
 
 
@@ -258,12 +257,14 @@ def _spender() -> subprocess.Popen[str]:
     """A process of its own that reserves, over and over, in this test's database."""
     script = (
         "import django; django.setup()\n"
+        "from datetime import datetime\n"
         "from decimal import Decimal\n"
         "from django.db import connection\n"
         f"connection.settings_dict['NAME'] = {connection.settings_dict['NAME']!r}\n"
         "from telemetry.budgets import reserve\n"
+        f"noon = datetime.fromisoformat({NOON.isoformat()!r})\n"
         "while True:\n"
-        "    reserve(tenant='default', max_cost_usd=Decimal('0.0001'), user_id=None, key_id=None)\n"
+        "    reserve(tenant='default', max_cost_usd=Decimal('0.0001'), user_id=None, key_id=None, now=noon)\n"
         "    print('reserved', flush=True)\n"
     )
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "aion.settings"}

@@ -31,14 +31,16 @@ from .answers import TENANT, record_answer
 from .test_feedback import vote_on
 
 NOON = datetime(2026, 11, 22, 15, tzinfo=UTC)
+EVER = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+PATIENCE_S = 120
 
 
 def export_all(
     target: Path,
     *,
     tenant: str = TENANT,
-    since: datetime = NOON - timedelta(days=30),
-    until: datetime | None = None,
+    since: datetime = EVER[0],
+    until: datetime = EVER[1],
     formats: Sequence[str] = ("messages",),
     include_provider: bool = False,
 ) -> export.ExportResult:
@@ -46,7 +48,7 @@ def export_all(
         target=target,
         tenant=tenant,
         since=since,
-        until=until or timezone.now() + timedelta(days=1),
+        until=until,
         formats=formats,
         include_provider=include_provider,
     )
@@ -198,7 +200,7 @@ class TestWholeOrNot:
         with pytest.raises(ExportFailed, match="file"):
             export_all(tmp_path / "file" / "one")
 
-    @pytest.mark.parametrize("wrong", [{"formats": ["parquet"]}, {"formats": []}, {"until": NOON - timedelta(days=40)}])
+    @pytest.mark.parametrize("wrong", [{"formats": ["parquet"]}, {"formats": []}, {"until": EVER[0]}])
     def test_senseless_requests_are_refused(self, target, wrong):
         with pytest.raises(ExportFailed):
             export_all(target, **wrong)
@@ -220,16 +222,16 @@ class TestSeveralProcesses:
         def hold_the_lock() -> None:
             with transaction.atomic(), export._alone(TENANT):
                 started.set()
-                done.wait(10)
+                done.wait(PATIENCE_S)
             connections.close_all()
 
         with ThreadPoolExecutor(1) as other:
             held = other.submit(hold_the_lock)
-            started.wait(10)
+            assert started.wait(PATIENCE_S)
             with pytest.raises(ExportRunning):
                 export_all(target)
             done.set()
-            held.result(10)
+            held.result(PATIENCE_S)
         assert export_all(target).rows == 0
 
     def test_an_export_killed_in_the_middle_shows_nothing_and_the_next_is_right(self, target):
@@ -238,7 +240,7 @@ class TestSeveralProcesses:
         killed = subprocess.run(
             [sys.executable, "-c", _dying_export(target)],
             env=os.environ | {"DJANGO_SETTINGS_MODULE": "aion.settings"},
-            timeout=60,
+            timeout=PATIENCE_S,
         )
         assert killed.returncode == -9
         assert not target.exists()

@@ -116,16 +116,26 @@ def test_the_mask_does_not_print_what_it_hides():
     assert "529" not in repr(pii.mask_for_egress(["CPF 529.982.247-25"]))
 
 
+def cost_of(text: str) -> float:
+    """The seconds of processor time that masking takes, at best."""
+
+    def once() -> float:
+        begun = time.process_time()
+        masked = pii.mask_for_egress([text])
+        spent = time.process_time() - begun
+        assert masked.unmask(masked.texts[0]) == text
+        return spent
+
+    return min(once() for _ in range(5))
+
+
 @pytest.mark.parametrize(
     "unit", ["A", "Aa", "1", "1 ", "a.a", "a@", "Maria ", "moro na rua ", "meu nome é a ", "[CPF_", "tel "]
 )
 def test_a_hostile_question_takes_no_time(unit):
-    """Patterns are linear: the longest question accepted, 8000 characters, is masked in far less than a second."""
-    text = unit * (8000 // len(unit))
-    begun = time.process_time()
-    masked = pii.mask_for_egress([text])
-    assert time.process_time() - begun < 1
-    assert masked.unmask(masked.texts[0]) == text
+    """Patterns are linear: four times the text, up to the longest question accepted, takes about four times as long."""
+    short, long = (unit * (size // len(unit)) for size in (2000, 8000))
+    assert cost_of(long) < 9 * cost_of(short)
 
 
 class TestStream:
