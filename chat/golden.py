@@ -282,6 +282,24 @@ def _owner_lives(name: str) -> bool:
         return False
 
 
+@contextmanager
+def places_to_search(
+    golden: GoldenSet,
+    *,
+    with_installed: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[tuple[str, ...]]:
+    """The collections in which the set's questions are to be asked: a scratch one with its own documents, and the
+    installed ones where it means some of those or brings none."""
+    brought = leave_out_installed(golden)
+    with scratch(brought, progress=progress) as own:
+        means_installed = not brought.documents or len(brought.documents) < len(golden.documents)
+        yield (
+            *((own,) if brought.documents else ()),
+            *((INSTALLED,) if with_installed or means_installed else ()),
+        )
+
+
 def leave_out_installed(golden: GoldenSet) -> GoldenSet:
     """Without the documents that are installed under the name the file gives: those are searched where they are."""
     if golden.complete:

@@ -97,7 +97,7 @@ def _example(example: Mapping[str, Any]) -> dict[str, Any]:
     if example["answerable"] is False:
         verdicts = {True: _("rightly refused"), False: _("answered, though the documents do not say")}
     else:
-        verdicts = {True: _("right"), False: _("does not hold the expected answer")}
+        verdicts = {True: _("right answer"), False: _("does not hold the expected answer")}
         if example["used"] == "abstain":
             verdicts[False] = _("refused, though answerable")
     confidence = _("C %(confidence)s, tau %(tau)s")

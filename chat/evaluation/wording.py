@@ -15,12 +15,13 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`rows` begin with their name; `note` says what a reader could mistake."""
+    """`rows` begin with their name, the rest is `numbers` or text; `note` says what a reader could mistake."""
 
     title: str
     head: Row
     rows: tuple[Row, ...]
     note: str = ""
+    numbers: bool = True
 
 
 def tables(report: Report) -> list[Table]:
@@ -49,10 +50,10 @@ def modes() -> dict[str, str]:
 
 def stages() -> dict[str, str]:
     return {
-        "embed": _("embedding"),
-        "search": _("search"),
+        "embed": _("computing embeddings"),
+        "search": _("searching"),
         "route": _("confidence and route"),
-        "generate": _("writing"),
+        "generate": _("writing the answer"),
         "overhead": _("all but embedding and writing"),
     }
 
@@ -76,7 +77,9 @@ def _gate(report: Report) -> Table:
         _figure(label, figures[name], intervals[name]) for name, label in names.items() if figures[name] is not None
     ]
     rows += [
-        _figure(_("Let through: %(kind)s") % {"kind": kinds()[kind]}, share, intervals["answered"][kind], percent=True)
+        _figure(
+            _("Pass the gate: %(kind)s") % {"kind": kinds()[kind]}, share, intervals["answered"][kind], percent=True
+        )
         for kind, share in figures["answered"].items()
         if share is not None
     ]
@@ -90,7 +93,7 @@ def _gate(report: Report) -> Table:
 
 
 def _kinds_of_negative(report: Report) -> Table:
-    head = ("", "n", "AUROC", "95 %", "Brier", "ECE", _("Let through"), "95 %")
+    head = ("", "n", "AUROC", "95 %", "Brier", "ECE", _("Pass the gate"), "95 %")
     intervals = report["intervals"]["gate"]["against"]
     rows = [
         (
@@ -144,7 +147,7 @@ def _by_mode(report: Report) -> Table:
 
 def _by_kind(report: Report) -> Table:
     names = ("f1", "contains", "citations_right", "refused", "refused_unanswerable")
-    columns = (_("Token F1"), _("Hold it"), _("Citations right"), _("Refused"), _("Refused rightly"))
+    columns = (_("Token F1"), _("Hold it"), _("Citations right"), _("Left unanswered"), _("Refused rightly"))
     head = ("", "n", *(cell for column in columns for cell in (column, "95 %")))
     return Table(_("By kind of question"), head, tuple(_apart(report, "by_kind", names, {})))
 
@@ -186,7 +189,7 @@ def about(report: Report) -> Table:
         (_("Date"), made.get("date", "")),
         (_("Command"), made.get("command", "")),
     )
-    return Table(_("How it was made"), ("", ""), tuple(row for row in rows if row[1]))
+    return Table(_("How it was made"), ("", ""), tuple(row for row in rows if row[1]), numbers=False)
 
 
 def _figure_head() -> Row:
@@ -218,11 +221,12 @@ def as_lines(shown: Sequence[Table]) -> str:
     for table in shown:
         rows = [row for row in (table.head, *table.rows) if any(row)]
         widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-        lines = [f"  {_aligned(row, widths)}".rstrip() for row in rows]
+        lines = [f"  {_aligned(row, widths, numbers=table.numbers)}".rstrip() for row in rows]
         blocks.append("\n".join([table.title, *lines, *([f"  {table.note}"] if table.note else [])]))
     return "\n\n".join(blocks)
 
 
-def _aligned(row: Row, widths: Sequence[int]) -> str:
-    name, *numbers = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-    return "  ".join([name, *(cell.strip().rjust(len(cell)) for cell in numbers)])
+def _aligned(row: Row, widths: Sequence[int], *, numbers: bool) -> str:
+    name, *cells = zip(row, widths, strict=True)
+    shown = [cell.rjust(width) if numbers else cell for cell, width in cells]
+    return "  ".join([name[0].ljust(name[1]), *shown])

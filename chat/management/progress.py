@@ -18,7 +18,7 @@ class Progress:
 
     def __init__(self, out: OutputWrapper, label: str) -> None:
         self._out, self._label = out, label
-        self._began = time.monotonic()
+        self._began: tuple[float, int] | None = None
         self._last = 0.0
         self._end = "\r" if out.isatty() else "\n"
         self._every_s = EVERY_S if out.isatty() else FOR_A_FILE * EVERY_S
@@ -34,20 +34,21 @@ class Progress:
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
+        self._began = self._began or (now, done)  # the first one may have loaded a model
         if done < total and now - self._last < self._every_s:
             return
         self._last = now
-        line = f"{self._label}: {done}/{total}{self._time_left(done, total, now - self._began)}"
+        line = f"{self._label}: {done}/{total}{_time_left(done - self._began[1], total - done, now - self._began[0])}"
         self._out.write(f"{line:<70}" if self._end == "\r" else line, ending=self._end)
         self._out.flush()
 
-    @staticmethod
-    def _time_left(done: int, total: int, passed_s: float) -> str:
-        """In words, once it can be guessed; "" at the end."""
-        if done >= total or passed_s < EVERY_S:
-            return ""
-        left_s = passed_s / done * (total - done)
-        left = (
-            _("%(seconds)d s") % {"seconds": left_s} if left_s < 90 else _("%(minutes)d min") % {"minutes": left_s / 60}
-        )
-        return _(" (about %(left)s left)") % {"left": left}
+
+def _time_left(done: int, left: int, passed_s: float) -> str:
+    """In words, once it can be guessed; "" at the end."""
+    if not done or not left or passed_s < EVERY_S:
+        return ""
+    seconds = passed_s / done * left
+    words = (
+        _("%(seconds)d s") % {"seconds": seconds} if seconds < 90 else _("%(minutes)d min") % {"minutes": seconds / 60}
+    )
+    return _(" (about %(left)s left)") % {"left": words}

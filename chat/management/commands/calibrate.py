@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Mapping
-from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,15 @@ from django.utils.translation import gettext as _
 
 from chat import calibration, control
 from chat.confidence import DEFAULT_FILE
-from chat.exceptions import ChatError
-from chat.golden import INSTALLED, leave_out_installed, only_split, read_golden, scratch
+from chat.errors import problem_of
+from chat.evaluation.fit_report import fit_tables, full_report
+from chat.evaluation.wording import as_lines
+from chat.exceptions import CalibrationRefused, GoldenFileInvalid
+from chat.golden import only_split, places_to_search, read_golden
+from chat.management.interruption import ending_cleanly
 from chat.management.progress import Progress
 from retrieval.embeddings import get_embedder
-from retrieval.exceptions import RetrievalError
+from retrieval.exceptions import DocumentRejected, RetrievalError
 
 DEMO_QUESTIONS = settings.BASE_DIR / "demo" / "golden.jsonl"
 
@@ -53,41 +56,38 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         files: list[Path] = options["golden"] or [DEMO_QUESTIONS]
-        try:
-            fitted = calibration.fit(self._examples(files, options["split"]), tau=control.current().tau)
-        except (ChatError, RetrievalError) as exc:
-            raise CommandError(str(exc)) from exc
+        with ending_cleanly(self.stderr, _("Interrupted; nothing was left behind.")):
+            try:
+                fitted = self._fitted(files, options["split"])
+            except (CalibrationRefused, GoldenFileInvalid, DocumentRejected) as exc:
+                raise CommandError(str(exc)) from exc
+            except RetrievalError as exc:
+                raise CommandError(problem_of(exc).message) from exc
         fitted_on = ", ".join(path.name for path in files)
+        activated = not (options["dry_run"] or options["write_default"])
         if options["write_default"]:
             _write_default(fitted, fitted_on)
-        elif not options["dry_run"]:
+        elif activated:
             calibration.activate(fitted, fitted_on=fitted_on)
-        report = {"fitted_on": fitted_on, "activated": not options["dry_run"], **fitted.report}
         if options["json"]:
+            report = {"fitted_on": fitted_on, "activated": activated, **fitted.report}
             self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2))
-        else:
-            self._print(report)
+            return
+        self.stdout.write(as_lines(fit_tables(fitted.report)) + "\n")
+        said = _("In force now.") if activated else _("Nothing was changed: the calibration in force stays.")
+        self.stdout.write(self.style.SUCCESS(said))
 
-    def _examples(self, files: list[Path], split: str) -> list[calibration.Example]:
-        examples: list[calibration.Example] = []
-        for path in files:
-            golden = leave_out_installed(read_golden(path))
-            golden = only_split(golden, split) if split else golden
-            with ExitStack() as stack, Progress(self.stderr, path.name) as progress:
-                own = stack.enter_context(scratch(golden)) if golden.documents else INSTALLED
-                examples += calibration.examples_of(golden, [own], progress=progress)
-        return examples
+    def _fitted(self, files: list[Path], split: str) -> calibration.Fitted:
+        examples = [example for path in files for example in self._examples(path, split)]
+        fitted = calibration.fit(examples, tau=control.current().tau)
+        return replace(fitted, report=full_report(fitted.report, examples))
 
-    def _print(self, report: Mapping[str, Any]) -> None:
-        columns = ("n", "auroc", "ece", "brier", "cosine_auroc")
-        self.stdout.write(f"{'':14}" + "".join(f"{name:>14}" for name in columns))
-        for kind, row in report["against"].items():
-            self.stdout.write(f"{kind:14}" + "".join(f"{row[name]:>14}" for name in columns))
-        for kind, share in report["answered"].items():
-            about = {"tau": report["tau"], "kind": kind, "share": f"{share:.1%}"}
-            self.stdout.write(_("answered at tau %(tau)s, %(kind)s: %(share)s") % about)
-        if report["activated"]:
-            self.stdout.write(self.style.SUCCESS(_("In force now.")))
+    def _examples(self, path: Path, split: str) -> list[calibration.Example]:
+        golden = only_split(read_golden(path), split)
+        if path == DEMO_QUESTIONS:  # its passages are excerpts: of documents that are not installed nothing is learnt
+            golden = replace(golden, documents={})
+        with places_to_search(golden) as collections, Progress(self.stderr, path.name) as progress:
+            return calibration.examples_of(golden, collections, progress=progress)
 
 
 def _write_default(fitted: calibration.Fitted, fitted_on: str) -> None:

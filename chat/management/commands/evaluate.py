@@ -17,7 +17,7 @@ from chat.evaluation.provenance import provenance
 from chat.evaluation.publishing import publish, refuse_unusable
 from chat.evaluation.wording import about, as_lines, tables
 from chat.exceptions import ChatError, GoldenFileInvalid
-from chat.golden import INSTALLED, GoldenQuestion, leave_out_installed, only_split, read_golden, scratch
+from chat.golden import GoldenQuestion, only_split, places_to_search, read_golden
 from chat.management.interruption import ending_cleanly
 from chat.management.progress import Progress
 from inference.exceptions import InferenceError
@@ -104,28 +104,26 @@ class Command(BaseCommand):
         return report
 
     def _evaluated(self, options: dict[str, Any]) -> dict[str, Any]:
-        read = read_golden(options["file"])
-        questions = _spread(only_split(read, options["split"]).questions, options["limit"])
+        golden = only_split(read_golden(options["file"]), options["split"])
         off_domain = read_golden(options["off_domain"]).questions if options["off_domain"] else ()
-        golden = leave_out_installed(read)
-        with Progress(self.stderr, _("Documents")) as reading, scratch(golden, progress=reading) as own:
-            collections = [own] if golden.documents else []
-            if options["with_installed"] or golden.documents.keys() != read.documents.keys() or not collections:
-                collections.append(INSTALLED)
-            with Progress(self.stderr, _("Questions")) as asking:
-                plan = Plan(
-                    questions=questions,
-                    collections=collections,
-                    masked=get_args(Mask) if options["masked"] == BOTH else tuple(filter(None, [options["masked"]])),
-                    off_domain=off_domain,
-                    generate=not options["no_generate"],
-                    tau=options["tau"],
-                    greedy=not options["sampled"],
-                    may_pay=options["with_fallback"],
-                    examples=options["examples"],
-                    progress=asking,
-                )
-                return evaluate(plan)
+        with (
+            Progress(self.stderr, _("Documents")) as reading,
+            places_to_search(golden, with_installed=options["with_installed"], progress=reading) as collections,
+            Progress(self.stderr, _("Questions")) as asking,
+        ):
+            plan = Plan(
+                questions=_spread(golden.questions, options["limit"]),
+                collections=collections,
+                masked=get_args(Mask) if options["masked"] == BOTH else tuple(filter(None, [options["masked"]])),
+                off_domain=off_domain,
+                generate=not options["no_generate"],
+                tau=options["tau"],
+                greedy=not options["sampled"],
+                may_pay=options["with_fallback"],
+                examples=options["examples"],
+                progress=asking,
+            )
+            return evaluate(plan)
 
 
 def _spread(questions: Sequence[GoldenQuestion], limit: int | None) -> Sequence[GoldenQuestion]:
