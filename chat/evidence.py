@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -34,13 +34,15 @@ GAP = " […] "
 # more answers and costs 4 % of the citations; taking none loses 5 % of the answers.
 QUOTE_SUPPORT = 0.55
 SECOND_SHARE = 0.9
-LIST_ITEMS = 6
-BARE_HEADING_WORDS = 4
+LIST_ITEMS = 8
+BARE_HEADING_WORDS = 9
+ANNOUNCING = 0.3  # of its support is left to a line that announces others: it is never the best sentence for that alone
 
 _LEANS_BACK = re.compile(
     r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"
     r"tal|tais|assim|porem|alem disso|por isso|nesse caso|contudo|entretanto|tambem)\b"
 )
+_STEP = re.compile(r"\s*\d{1,2}[.)]\s")
 _ITEM = re.compile(r"\s*(?:[-*•–]|\d{1,2}[.)]|[a-z]\))\s")
 
 
@@ -128,12 +130,35 @@ def weigh_sentences(
     for place, (chunk, sentences) in enumerate(zip(chunks, passages, strict=True)):
         similarities = sentences.vectors @ question
         heading = heading_stems(chunk.title, chunk.section)
+        announcers = announcing_lines(sentences.texts)
         for index, (text, stems) in enumerate(zip(sentences.texts, sentences.stems, strict=True)):
-            overlap = sum(weights[stem] for stem in (stems | heading) & weights.keys()) / total
+            announcer = announcers[index]
+            about = stems | heading | (sentences.stems[announcer] if announcer is not None else frozenset())
+            overlap = sum(weights[stem] for stem in about & weights.keys()) / total
             similarity = float(similarities[index])
+            if announcer == index - 1:
+                similarity = max(similarity, float(similarities[announcer]))
             support = ((overlap + rescale(similarity)) / 2 + RANK_BONUS / (place + 1)) / (1 + RANK_BONUS)
+            if announcer == index:
+                support *= ANNOUNCING
             weighed.append(WeighedSentence(place, index, text, overlap, similarity, support))
     return tuple(sorted(weighed, key=lambda sentence: -sentence.support))
+
+
+def announcing_lines(texts: Sequence[str]) -> list[int | None]:
+    """For each sentence the line it stands under ("Preciso imprimir o voucher?", "Atividades com barco"), itself for
+    such a line, None where there is none. Such a line tells what follows is about and answers nothing."""
+    under: list[int | None] = []
+    current: int | None = None
+    for index, text in enumerate(texts):
+        if index + 1 < len(texts) and _announces(text) and not _is_bare_heading(texts[index + 1]):
+            current = index
+        under.append(current)
+    return under
+
+
+def _announces(text: str) -> bool:
+    return text.rstrip().endswith("?") or _is_bare_heading(text)
 
 
 @lru_cache(maxsize=4096)
@@ -221,24 +246,32 @@ def _excerpt(sentences: Mapping[int, str]) -> str:
 
 
 def _with_what_it_leans_on(sentence: WeighedSentence, weighed: Weighed) -> set[tuple[int, int]]:
-    """The sentence, the one before where it points back ("Nesse caso, …"), the line or list that it announces."""
+    """The sentence, the one before where it points back ("Nesse caso, …"), the list that it
+    announces, the other steps where it is one of several."""
     texts = {other.index: other.text for other in weighed if other.passage == sentence.passage}
     places = {(sentence.passage, sentence.index)}
     if _LEANS_BACK.match(fold(sentence.text)) and sentence.index - 1 in texts:
         places.add((sentence.passage, sentence.index - 1))
-    if _is_bare_heading(sentence.text) and sentence.index + 1 in texts:
-        places.add((sentence.passage, sentence.index + 1))
     if sentence.text.rstrip().endswith(":"):
-        for index in range(sentence.index + 1, sentence.index + 1 + LIST_ITEMS):
-            if index not in texts or not _ITEM.match(texts[index]):
-                break
-            places.add((sentence.passage, index))
+        places |= {(sentence.passage, index) for index in _run(texts, _ITEM, sentence.index, 1)}
+    if _STEP.match(sentence.text):
+        steps = {*_run(texts, _STEP, sentence.index, 1), *_run(texts, _STEP, sentence.index, -1)}
+        places |= {(sentence.passage, index) for index in steps}
     return places
 
 
+def _run(texts: Mapping[int, str], kind: re.Pattern[str], start: int, direction: int) -> Iterator[int]:
+    """The indexes next to `start` that go on with the same kind of line."""
+    for distance in range(1, LIST_ITEMS + 1):
+        index = start + direction * distance
+        if not kind.match(texts.get(index, "")):
+            return
+        yield index
+
+
 def _is_bare_heading(text: str) -> bool:
-    """A line such as "TELEFONES" or "Preços" names what follows and says nothing itself."""
-    says_something = text.rstrip()[-1:] in ".!?;" or any(map(str.isdigit, text))
+    """A line such as "TELEFONES" or "Atividades com barco" names what follows and says nothing itself."""
+    says_something = text.rstrip()[-1:] in ".!?;:" or ";" in text or any(map(str.isdigit, text)) or _ITEM.match(text)
     return len(text.split()) < BARE_HEADING_WORDS and not says_something
 
 

@@ -7,7 +7,17 @@ from uuid import uuid4
 import pytest
 
 from chat.confidence import read
-from chat.evidence import GAP, Quotation, WeighedSentence, estimate_tokens, pack, pack_whole, quote, term_weights
+from chat.evidence import (
+    GAP,
+    Quotation,
+    WeighedSentence,
+    announcing_lines,
+    estimate_tokens,
+    pack,
+    pack_whole,
+    quote,
+    term_weights,
+)
 from chat.prompts import build_messages
 from retrieval.results import QueryTerm, Retrieval, RetrievedChunk, SearchTimings
 from retrieval.text import tokens
@@ -146,10 +156,23 @@ def test_a_sentence_is_weighed_with_the_heading_it_stands_under():
     assert sentences[0].overlap > 0
 
 
-def test_a_bare_heading_is_quoted_with_the_line_it_names():
-    phones = chunk(1, "TELEFONES\nGuia de plantão: +351 900 000 000.\nOutra linha.")
-    best = WeighedSentence(0, 0, "TELEFONES", 0.9, 0.9, 0.9)
-    rest = (WeighedSentence(0, 1, "Guia de plantão: +351 900 000 000.", 0.1, 0.8, 0.1),)
-    quotation = quote(pack_whole((phones,), 600), (best, *rest))
+@pytest.mark.parametrize("line", ["TELEFONES", "Preciso imprimir o voucher?"])
+def test_a_line_that_announces_others_speaks_for_them_and_is_not_the_answer(line):
+    texts = [line, "Basta mostrar o código na tela.", "Outra coisa fica aqui."]
+    sentences = read(retrieval_of(line, chunk(1, "\n".join(texts))), passages=4).sentences
+    by_index = {sentence.index: sentence for sentence in sentences}
+    assert sentences[0].index == 1
+    assert by_index[1].overlap == by_index[0].overlap
+    assert by_index[1].similarity >= by_index[0].similarity
+
+
+def test_short_lines_in_a_row_announce_nothing():
+    assert announcing_lines(["Água", "Protetor solar", "Casaco leve"]) == [None, None, None]
+
+
+def test_one_step_is_quoted_with_the_others():
+    steps = chunk(1, "Bom dia.\n1. Abra o e-mail.\n2. Clique em cancelar.\n3. Confirme o cancelamento.\nBoa viagem.")
+    sentences = read(retrieval_of("Onde clique em cancelar?", steps), passages=4).sentences
+    quotation = quote(pack((steps,), sentences, 600), sentences)
     assert quotation is not None
-    assert "+351 900 000 000" in quotation.text
+    assert quotation.text == "1. Abra o e-mail.\n2. Clique em cancelar.\n3. Confirme o cancelamento [1]."
