@@ -33,6 +33,7 @@ from chat.confidence import Confidence, read, score
 from chat.control import ChatPolicy
 from chat.evidence import EVIDENCE_PASSAGES, Packed, pack, pack_whole
 from chat.exceptions import FallbackUnavailable, InvalidQuestion, PermissionRefused
+from chat.followups import in_context
 from chat.models import Conversation
 from chat.router import LocalFailure, Paid, RouteDecision, choose_route
 from inference.engine import Engine
@@ -93,9 +94,11 @@ def answer_stream(
 
 @dataclass(slots=True)
 class _Path:
-    """One question on its way: what is asked, what is in force, and what is known by now."""
+    """One question on its way: what is asked (`asked`: with the earlier questions it leans on), what is in force, and
+    what is known by now."""
 
     question: Question
+    asked: str
     asker: Asker
     policy: ChatPolicy
     tau: float
@@ -145,13 +148,15 @@ def _admit(
     forced = policy.fallback_forced()
     if question.force_fallback and not forced and not asker.may_force:
         raise PermissionRefused("forceFallback", _("You may not force the paid fallback."))
+    conversation = recording.conversation_for(question, asker)
     return _Path(
         question=question,
+        asked=in_context(question.text, question.earlier or recording.earlier_questions(conversation)),
         asker=asker,
         policy=policy,
         tau=policy.tau if question.tau is None else question.tau,
         forced=forced or question.force_fallback,
-        conversation=recording.conversation_for(question, asker),
+        conversation=conversation,
         engine=engine,
         cancelled=cancelled,
     )
@@ -188,7 +193,7 @@ def _follow(path: _Path) -> Parts:
 def _search(path: _Path) -> _Found:
     question, policy = path.question, path.policy
     scope = question.scope or SearchScope(tenant=settings.PRIMARY_TENANT_ID, groups=path.asker.groups)
-    retrieval = retrieve(question.text.strip(), scope=scope, settings=policy.search_settings, hidden=question.hidden)
+    retrieval = retrieve(path.asked, scope=scope, settings=policy.search_settings, hidden=question.hidden)
     path.retrieval = retrieval
     began = time.monotonic()
     reading = read(retrieval, passages=EVIDENCE_PASSAGES)
@@ -216,7 +221,7 @@ def _decide(path: _Path, found: _Found, paid: Paid, failed: LocalFailure | None 
 
 def _ask_engine(path: _Path, found: _Found, packed: Packed) -> Attempt:
     return answer_locally(
-        path.question.text.strip(),
+        path.asked,
         packed,
         found.confidence.reading.sentences,
         policy=path.policy,
@@ -237,7 +242,7 @@ def _ask_paid(path: _Path, found: _Found) -> Generator[AnswerPart, None, Outcome
         path.warnings.append(_("%(count)d passages marked local-only were not sent.") % {"count": kept})
     packed = pack_whole(may_leave, PROVIDER_CONTEXT_TOKENS)
     attempt = answer_by_provider(
-        path.question.text.strip(),
+        path.asked,
         packed,
         policy=path.policy,
         asker=path.asker,

@@ -30,12 +30,14 @@ class Asker:
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked. `generate=False` stops after the route; `record=False` leaves no event (evaluation);
-    `hidden` and `scope` are for calibration and evaluation, never filled from a request."""
+    `earlier` are the questions before it, oldest first, where no conversation holds them; it, `hidden` and `scope` are
+    for calibration and evaluation, never filled from a request."""
 
     text: str
     tau: float | None = None
     force_fallback: bool = False
     conversation_id: UUID | None = None
+    earlier: tuple[str, ...] = ()
     generate: bool = True
     record: bool = True
     hidden: Hidden = field(default_factory=Hidden)

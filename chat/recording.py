@@ -15,6 +15,7 @@ from chat.answers import Answer, Asker, Question
 from chat.confidence import Confidence
 from chat.exceptions import FallbackFailed, InvalidQuestion
 from chat.fallback import Spending
+from chat.followups import REACH
 from chat.models import Conversation, Message
 from inference.exceptions import GenerationCancelled
 from retrieval.results import Retrieval
@@ -40,6 +41,14 @@ def conversation_for(question: Question, asker: Asker) -> Conversation | None:
     if found is None:
         raise InvalidQuestion("conversationId", _("There is no such conversation."))
     return found
+
+
+def earlier_questions(conversation: Conversation | None) -> tuple[str, ...]:
+    """The latest questions of a conversation, oldest first; none of one that is new."""
+    if conversation is None or conversation._state.adding:
+        return ()
+    asked = conversation.messages.filter(role=Message.Role.USER).order_by("-id").values_list("text", flat=True)
+    return tuple(reversed(asked[:REACH]))
 
 
 def record_answer(

@@ -47,6 +47,19 @@ def events(kind):
     return list(Event.objects.filter(kind=kind).order_by("id"))
 
 
+def test_a_question_that_leans_on_the_one_before_is_searched_and_asked_with_it():
+    person = get_user_model().objects.create_user("ana")
+    asker = Asker(user_id=person.pk, groups=None, may_set_tau=True, may_force=True)
+    first = ask("Quanto custa o passeio de meio dia em Sintra?", asker=asker)
+    then = ask("E de onde ele sai?", asker=asker, conversation_id=first.conversation_id)
+    assert then.sources[0].title == first.sources[0].title
+    asked = "Quanto custa o passeio de meio dia em Sintra? E de onde ele sai?"
+    assert asked in FakeEngine.requests[-1].messages[1].content
+    alone = ask("E de onde ele sai?", asker=asker)
+    assert "Quanto custa" not in FakeEngine.requests[-1].messages[1].content
+    assert alone.conversation_id != first.conversation_id
+
+
 # --- local ---------------------------------------------------------------------------------------------------------
 def test_a_grounded_answer_is_local_cited_and_ends_with_its_sources():
     FakeEngine.script("O passeio de dia inteiro custa € 98 por adulto [1].")
@@ -84,7 +97,7 @@ def test_the_stream_brings_sources_then_sentences_then_the_answer():
 
 
 def test_waiting_in_the_queue_is_told():
-    FakeEngine.script(ScriptedReply("O passeio de dia inteiro custa € 98 por adulto [1].", waiting_s=0.06))
+    FakeEngine.script(ScriptedReply("O passeio de dia inteiro custa € 98 por adulto [1].", waiting_s=0.5))
     assert any(isinstance(part, StillWaiting) for part in parts_of())
 
 
