@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,11 +28,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Promise against truth for one kind of negative, in a square of 100."""
+    """Promise against truth for one kind of negative, in a square of 100. `dots` are `x`, `y` and a radius that grows
+    with the questions behind it."""
 
     slug: str
     label: str
     curve: ReliabilityCurve
+    dots: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,7 @@ class Bar:
 
 
 def reliability(report: Report) -> list[Reliability]:
-    return [
-        Reliability(kind, wording.kinds()[kind], reliability_curve({"reliability": rows}))
-        for kind, rows in report["curves"]["reliability"].items()
-    ]
+    return [_reliability(kind, rows) for kind, rows in report["curves"]["reliability"].items()]
 
 
 def let_through_by_tau(report: Report) -> list[Line]:
@@ -99,6 +99,14 @@ def times(report: Report) -> list[tuple[str, Bar, Bar]]:
         (wording.stages()[stage], _time("p50", row["p50"], longest), _time("p95", row["p95"], longest))
         for stage, row in measured.items()
     ]
+
+
+def _reliability(kind: str, rows: Sequence[Mapping[str, Any]]) -> Reliability:
+    curve = reliability_curve({"reliability": rows})
+    most = max(bin.count for bin in curve.bins)
+    radii = [_number(0.7 + 2.3 * math.sqrt(bin.count / most)) for bin in curve.bins]
+    dots = tuple((x, y, radius) for (x, y), radius in zip(curve.dots, radii, strict=True))
+    return Reliability(kind, wording.kinds()[kind], curve, dots)
 
 
 def _time(name: str, value: float, longest: float) -> Bar:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from chat import calibration
@@ -60,7 +59,7 @@ def _told_apart(report: Mapping[str, Any]) -> Table:
         ]
         rows.append((kinds()[kind], str(figures["n"]), *cells, number(figures["cosine_auroc"])))
     title = _("Answerable questions told from each kind of others, on documents that the fit had not seen")
-    prior = {"prior": f"{number_format(100 * report['prior'], 0)} %"}
+    prior = {"prior": f"{number(100 * report['prior'], 0)} %"}
     note = _("C is a probability where %(prior)s of what is asked can be answered.")
     return Table(title, head, tuple(rows), note % prior)
 
@@ -71,5 +70,5 @@ def _passing(report: Mapping[str, Any]) -> Table:
         (kinds()[kind], share(passing), interval(bounds[kind], percent=True))
         for kind, passing in report["answered"].items()
     ]
-    title = _("Pass the gate at tau %(tau)s") % {"tau": number_format(report["tau"], 2)}
+    title = _("Pass the gate at tau %(tau)s") % {"tau": number(report["tau"], 2)}
     return Table(title, ("", _("Value"), _("95 % interval")), tuple(rows))

@@ -85,7 +85,7 @@ def _gate(report: Report) -> Table:
     ]
     title = _("Confidence (%(n)d questions, tau %(tau)s)")
     return Table(
-        title % {"n": figures["n"], "tau": number_format(figures["tau"], 2)},
+        title % {"n": figures["n"], "tau": number(figures["tau"], 2)},
         _figure_head(),
         tuple(rows),
         figures["calibration_stale"],
@@ -201,11 +201,11 @@ def _figure(label: str, value: float | None, bounds: Sequence[float] | None, *, 
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    return "—" if value is None else number_format(value, digits)
+    return "—" if value is None else number_format(round(value, digits), digits)  # which by itself cuts off
 
 
 def share(value: float | None) -> str:
-    return "—" if value is None else f"{number_format(100 * value, 1)} %"
+    return "—" if value is None else f"{number(100 * value, 1)} %"
 
 
 def interval(bounds: Sequence[float] | None, *, percent: bool = False) -> str:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -41,7 +41,7 @@ class HashedEmbedder:
             vector[zlib.crc32(stem.encode()) % self.dimensions] += 1
         return vector / np.linalg.norm(vector)
 
-    def passages(self, texts: list[str]) -> np.ndarray:
+    def passages(self, texts: Sequence[str]) -> np.ndarray:
         return np.stack([self.query(text) for text in texts])
 
     def token_count(self, text: str) -> int:
@@ -94,7 +94,7 @@ class Provider:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         self.release.set()

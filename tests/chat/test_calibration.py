@@ -7,7 +7,7 @@ from io import StringIO
 
 import numpy as np
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from chat import calibration, control
 from chat.calibration import Example, Kind, activate, cross_fitted, fit, scores, weights_in_force
@@ -15,6 +15,7 @@ from chat.confidence import Weights, cosine, default_calibration, read, score
 from chat.exceptions import CalibrationRefused
 from chat.features import FEATURES, holds_expected_kind
 from chat.models import Calibration
+from retrieval.models import Document
 from tests.chat.test_evidence import LUNCH, OTHER, QUESTION, chunk, retrieval_of
 from tests.chat.test_golden import written
 
@@ -139,10 +140,9 @@ def test_moved_sizes_and_documents_make_it_stale(documents):
     assert "busca" in calibration.status().stale
 
 
-@pytest.mark.django_db
-def test_the_command_fits_on_a_file_and_a_dry_run_changes_nothing(tmp_path):
+def golden_lines(things=("almoço", "museu", "ônibus", "castelo", "barco")) -> str:
+    """Questions on eight towns, each a document of its own."""
     towns = ["Sintra", "Évora", "Óbidos", "Tomar", "Nazaré", "Mafra", "Cascais", "Setúbal"]
-    things = ["almoço", "museu", "ônibus", "castelo", "barco", "guia"]
     lines = [
         {
             "question": f"Quanto custa o {thing} em {town}?",
@@ -153,13 +153,61 @@ def test_the_command_fits_on_a_file_and_a_dry_run_changes_nothing(tmp_path):
         }
         for price, (town, thing) in enumerate(((t, x) for t in towns for x in things), start=10)
     ]
-    path = written(tmp_path, "\n".join(json.dumps(line) for line in lines))
+    return "\n".join(json.dumps(line) for line in lines)
+
+
+def calibrate(*options: str) -> str:
+    out = StringIO()
+    call_command("calibrate", *options, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+@pytest.mark.django_db
+def test_the_command_fits_on_a_file_and_a_dry_run_changes_nothing(tmp_path):
+    path = written(tmp_path, golden_lines())
     for options, rows in ((["--dry-run"], 0), ([], 1)):
-        out = StringIO()
-        call_command("calibrate", "--golden", str(path), "--json", *options, stdout=out, stderr=StringIO())
-        report = json.loads(out.getvalue())
+        report = json.loads(calibrate("--golden", str(path), "--json", *options))
         assert set(report["against"]) == {"document", "passage"}
+        assert report["activated"] == bool(rows)
         assert Calibration.objects.count() == rows
+    assert not Document.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_report_has_intervals_and_a_curve_for_each_kind_and_is_kept(tmp_path):
+    report = json.loads(calibrate("--golden", str(written(tmp_path, golden_lines())), "--json"))
+    for kind, figures in report["against"].items():
+        assert sum(row["count"] for row in figures["reliability"]) == figures["n"]
+        for name in ("auroc", "brier"):
+            low, high = report["intervals"]["against"][kind][name]
+            assert low <= figures[name] <= high
+    assert set(report["intervals"]["answered"]) == set(report["answered"])
+    kept = Calibration.objects.get().report
+    assert kept == {name: value for name, value in report.items() if name in kept}
+    assert "intervals" in kept
+
+
+@pytest.mark.django_db
+def test_without_json_it_is_for_people_in_portuguese(tmp_path):
+    said = calibrate("--golden", str(written(tmp_path, golden_lines())), "--dry-run")
+    assert "só o trecho escondido" in said
+    assert "50 % do que se pergunta tem resposta" in said
+    assert "Nada mudou" in said
+
+
+@pytest.mark.django_db
+def test_too_little_data_is_an_error_in_words_and_the_one_in_force_stays(tmp_path):
+    activate(fit(examples(), tau=0.62), fitted_on="a")
+    with pytest.raises(CommandError, match="pelo menos 40"):
+        calibrate("--golden", str(written(tmp_path, golden_lines(things=("almoço",)))))
+    assert Calibration.objects.get(active=True).fitted_on == "a"
+    assert not Document.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_demos_questions_teach_nothing_where_its_documents_are_not_installed():
+    with pytest.raises(CommandError, match="demonstração não estão instalados"):
+        calibrate()
 
 
 def test_each_file_weighs_alike_however_many_questions_it_has() -> None:

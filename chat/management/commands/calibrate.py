@@ -19,7 +19,7 @@ from chat.errors import problem_of
 from chat.evaluation.fit_report import fit_tables, full_report
 from chat.evaluation.wording import as_lines
 from chat.exceptions import CalibrationRefused, GoldenFileInvalid
-from chat.golden import only_split, places_to_search, read_golden
+from chat.golden import leave_out_installed, only_split, places_to_search, read_golden
 from chat.management.interruption import ending_cleanly
 from chat.management.progress import Progress
 from retrieval.embeddings import get_embedder
@@ -84,7 +84,9 @@ class Command(BaseCommand):
 
     def _examples(self, path: Path, split: str) -> list[calibration.Example]:
         golden = only_split(read_golden(path), split)
-        if path == DEMO_QUESTIONS:  # its passages are excerpts: of documents that are not installed nothing is learnt
+        if path.resolve() == DEMO_QUESTIONS:  # its passages are excerpts, which stand for no document
+            if len(leave_out_installed(golden).documents) == len(golden.documents):
+                raise CommandError(_("The documents of the demo are not installed: give questions with --golden FILE."))
             golden = replace(golden, documents={})
         with places_to_search(golden) as collections, Progress(self.stderr, path.name) as progress:
             return calibration.examples_of(golden, collections, progress=progress)
