@@ -42,7 +42,7 @@ class GoldenQuestion:
     """A question, what answers it, and where: `document` is a title or file name, `passage` the text ("" unknown).
 
     `elsewhere` are further pairs of both, where an answer needs more than one passage. `split` and `kind` are the
-    file's own marks ("" where it has none); `follows_up` means that it leans on earlier turns.
+    file's own marks ("" where it has none); `earlier` are the questions it leans on, oldest first.
     """
 
     text: str
@@ -52,8 +52,13 @@ class GoldenQuestion:
     answerable: bool | None
     split: str = ""
     kind: str = ""
-    follows_up: bool = False
+    earlier: tuple[str, ...] = ()
     elsewhere: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def follows_up(self) -> bool:
+        """Whether it can be understood only after what was asked before."""
+        return bool(self.earlier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +188,7 @@ def _line_question(line: str, where: str) -> GoldenQuestion:
         answerable=answerable,
         split=_text(row, "split", where),
         kind=_text(row, "kind", where),
-        follows_up=bool(row.get("conversation")),
+        earlier=_earlier_questions(row, where),
         elsewhere=((_text(also, "document", where), _text(also, "passage", where)),) if isinstance(also, dict) else (),
     )
 
@@ -197,6 +202,12 @@ def _answers(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(filter(None, (_text(one, "answers", where) for one in rows))))
     answer = _text({"answers": listed}, "answers", where)
     return (answer,) if answer else ()
+
+
+def _earlier_questions(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    turns = _rows(row.get("conversation") or [], where, _("turn"))
+    said = [(turn.get("role"), _text(turn, "content", place)) for place, turn in turns]
+    return tuple(text for role, text in said if role == "user" and text)
 
 
 def _question_text(row: Mapping[str, Any], where: str) -> str:

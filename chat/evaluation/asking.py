@@ -145,6 +145,7 @@ def _asked(question: GoldenQuestion) -> Asked:
 def _question(turn: _Round, plan: Plan) -> Question:
     return Question(
         text=turn.question.text,
+        earlier=turn.question.earlier,
         tau=plan.tau,
         generate=plan.generate and turn.asked in ("answerable", "unanswerable"),
         record=False,

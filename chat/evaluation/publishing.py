@@ -67,7 +67,8 @@ def as_markdown(report: Report) -> str:
         facts = "; ".join([example["verdict"], *example["facts"]])
         expected = " / ".join(example["answers"]) or "—"
         quoted = "\n".join(f"> {line}" for line in example["reply"].splitlines()) or "> —"
-        lines = [f"### {number}. {example['question']}", f"{_('Expected')}: {expected}", quoted, facts]
+        asked = " → ".join([*example["earlier"], example["question"]])
+        lines = [f"### {number}. {asked}", f"{_('Expected')}: {expected}", quoted, facts]
         parts.append("\n\n".join(lines))
     return "\n\n".join(parts) + "\n"
 

@@ -88,6 +88,7 @@ def _example(item: Judged) -> dict[str, Any]:
     question, given = item.question, item.answer
     return {
         "question": question.text,
+        "earlier": list(question.earlier),
         "kind": question.kind,
         "document": question.document,
         "answerable": question.answerable,

@@ -153,6 +153,15 @@ def test_answers_are_reported_by_mode_and_by_kind(tmp_path):
 
 
 @pytest.mark.django_db
+def test_a_follow_up_is_asked_after_the_questions_it_leans_on(tmp_path):
+    said = [{"role": "user", "content": "Quanto custa o passeio?"}, {"role": "assistant", "content": "98 euros."}]
+    row = {"question": "E de meio dia?", "answer": "€ 62", "document": "A", "passage": HALF_DAY, "conversation": said}
+    report = run(written(tmp_path, json.dumps(row)), "--tau", "0")
+    assert report["examples"][0]["earlier"] == ["Quanto custa o passeio?"]
+    assert "Quanto custa o passeio?" in FakeEngine.requests[0].messages[-1].content
+
+
+@pytest.mark.django_db
 def test_a_citation_of_another_passage_is_wrong(tmp_path):
     rows = [
         {"question": "Quanto custa o passeio de dia inteiro?", "answer": "€ 98", "document": "A", "passage": HALF_DAY},
