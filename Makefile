@@ -5,9 +5,11 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/installed
 INSTALLED_FOR_TESTS := .venv/installed-for-tests
+LLAMA := var/bench/llama/installed
+BENCH_DATA := $(if $(DATA),--data "$(DATA)")
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint
+.PHONY: help run install test lint bench
 
 help: ## What can be made here
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,11 +26,20 @@ lint: $(INSTALLED_FOR_TESTS) ## The same without the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
-	$(BIN)/mypy aion chat retrieval inference telemetry tests
+	$(BIN)/mypy aion chat retrieval inference telemetry benchmarks tests
 	$(BIN)/python manage.py check
 
-bench-%: $(INSTALLED_FOR_TESTS) ## Run benchmarks/NAME.py, for example `make bench-path`
-	@PYTHONPATH=. $(BIN)/python benchmarks/$*.py $(ARGS)
+bench: $(INSTALLED_FOR_TESTS) $(LLAMA) ## All benchmarks (25 minutes) and docs/benchmarks.md; DATA=folder of faquad.json, pira.jsonl
+	@$(BIN)/python -m benchmarks $(BENCH_DATA) $(ARGS)
+
+bench-%: $(INSTALLED_FOR_TESTS) ## One benchmark, its JSON lines on the terminal: `make bench-path`
+	@$(BIN)/python -m benchmarks $* $(BENCH_DATA) $(ARGS)
+
+bench-engine: $(LLAMA)
+
+# A peer of the engine. It compiles for five minutes, so nothing else asks for it; without a compiler it is left out.
+$(LLAMA): requirements-bench.txt
+	-$(PYTHON) -m venv $(@D) && CMAKE_BUILD_PARALLEL_LEVEL=1 nice $(@D)/bin/pip install --quiet --requirement $< && touch $@
 
 # The stamps are touched last: an installation that was cut short is taken up again.
 $(INSTALLED): requirements.txt requirements-models.txt

@@ -1,93 +1,82 @@
-"""The shipped adapter against the bare model: token F1 on packed questions from documents it never saw.
+"""The model's own words, with the adapter and without: the evidence of a real search packed as AION packs it, then
+whatever the model writes, with no gate, no check and nothing quoted. Greedy, at most 96 tokens.
 
-    make bench-adapter ARGS="HELDOUT [--adapter DIR] [--merged] [--limit N]"
-
-HELDOUT is the heldout.jsonl of `manage.py build_adapter_dataset`. Greedy. One JSON line a metric.
-"""
+FaQuAD's questions are those on documents that the adapter was not trained on, the demo's are its test part."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import re
-import string
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
+from benchmarks.engines import adapter_in, bare_engine
+from benchmarks.lines import Line, beside
+from benchmarks.options import Options
+from benchmarks.prompts import Prompt, prompts_of
+from benchmarks.questions import examined, installed_sets, missing_sets, say
+from chat.evaluation import contains, plain_reply, token_f1
+from chat.evaluation.intervals import Sample
+from chat.golden import GoldenQuestion
+from chat.grounding import CITATION
+from inference.engine import Engine, GenerationRequest, GenerationResult
 
-import django
-
-django.setup()
-
-from loaded_engine import add_adapter_arguments, case_of, loaded_engine  # noqa: E402
-
-from inference.backends.transformers import TransformersEngine  # noqa: E402
-from inference.engine import GenerationRequest, GenerationResult, Message  # noqa: E402
-
-CITATION = re.compile(r"\[\d+\]")
-ARTICLES = {"o", "a", "os", "as", "um", "uma", "uns", "umas"}
+ASKED = 60
 MAX_NEW_TOKENS = 96
+BARE = "bare model"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("heldout", type=Path)
-    add_adapter_arguments(parser)
-    parser.add_argument("--limit", type=int, default=48)
-    options = parser.parse_args()
-    engine = loaded_engine(options)
-    rows = [json.loads(line) for line in options.heldout.read_text().splitlines()][: options.limit]
-    case = case_of(options)
-    for metric, value in measure(engine, rows):
-        conditions = {"n": len(rows), "dtype": engine.status().dtype}
-        print(json.dumps({"benchmark": "adapter", "case": case, "metric": metric, "value": value} | conditions))
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What was said to a question, and how long it took."""
+
+    question: GoldenQuestion
+    text: str
+    seconds: float
+
+    def best(self, measure: Callable[[str, str], float]) -> float:
+        """Against the best of the given answers."""
+        return max(measure(plain_reply(self.text), gold) for gold in self.question.answers)
 
 
-def measure(engine: TransformersEngine, rows: list[dict[str, object]]) -> Iterable[tuple[str, float]]:
-    """Mean F1, contains, cited and seconds over `rows`."""
-    scores: list[tuple[float, float, float, float]] = []
-    for row in rows:
-        started = time.monotonic()
-        reply = ask(engine, row["prompt"])
-        print(json.dumps({"id": row["id"], "reply": reply}, ensure_ascii=False), file=sys.stderr)
-        answers = [normalised(answer) for answer in row["answers"]]
-        said = normalised(CITATION.sub("", reply))
-        scores.append(
-            (
-                max(token_f1(said, answer) for answer in answers),
-                float(any(f" {' '.join(answer)} " in f" {' '.join(said)} " for answer in answers)),
-                float(bool(CITATION.search(reply))),
-                time.monotonic() - started,
-            )
-        )
-    names = ("f1", "contains", "cited", "seconds_per_answer")
-    return [(name, round(fmean(column), 3)) for name, column in zip(names, zip(*scores, strict=True), strict=True)]
+METRICS: dict[str, Callable[[Reply], float]] = {
+    "f1": lambda reply: reply.best(token_f1),
+    "contains": lambda reply: reply.best(contains),
+    "cited": lambda reply: float(bool(CITATION.search(reply.text))),
+    "seconds_per_answer": lambda reply: reply.seconds,
+}
 
 
-def ask(engine: TransformersEngine, prompt: list[dict[str, str]]) -> str:
-    messages = tuple(Message(**turn) for turn in prompt)
-    request = GenerationRequest(messages, max_new_tokens=MAX_NEW_TOKENS, deadline_s=600)
-    *_, result = engine.generate(request)
+def measure(options: Options) -> Iterator[Line]:
+    """The same prompts twice."""
+    yield from missing_sets(options)
+    engine = bare_engine()
+    with installed_sets(options) as sets:
+        asked, prompts = {}, {}
+        for name in [name for name in ("faquad", "demo") if name in sets]:
+            candidates = examined(sets[name], options.limit or ASKED)
+            asked[name] = [question for question in candidates if question.answerable and question.answers]
+            prompts[name] = list(prompts_of(asked[name], sets[name].collection))
+    bare = {name: _replies(engine, asked[name], prompts[name]) for name in asked}
+    engine.serve_adapter(adapter_in(options.adapter))
+    for name in asked:
+        yield from _lines(name, _replies(engine, asked[name], prompts[name]), bare[name])
+
+
+def _replies(engine: Engine, questions: Sequence[GoldenQuestion], prompts: Sequence[Prompt]) -> list[Reply]:
+    say(f"adapter: {len(questions)} prompts with {engine.status().adapter or BARE}")
+    return [_ask(engine, question, prompt) for question, prompt in zip(questions, prompts, strict=True)]
+
+
+def _ask(engine: Engine, question: GoldenQuestion, prompt: Prompt) -> Reply:
+    started = time.monotonic()
+    *_, result = engine.generate(GenerationRequest(prompt, max_new_tokens=MAX_NEW_TOKENS, deadline_s=600))
     assert isinstance(result, GenerationResult)
-    return result.text
+    return Reply(question, result.text, time.monotonic() - started)
 
 
-def normalised(text: str) -> list[str]:
-    """SQuAD's normalisation, with Portuguese articles."""
-    words = text.lower().translate(str.maketrans("", "", string.punctuation)).split()
-    return [word for word in words if word not in ARTICLES]
-
-
-def token_f1(said: list[str], answer: list[str]) -> float:
-    common = sum((Counter(said) & Counter(answer)).values())
-    return 2 * common / (len(said) + len(answer)) if common else 0.0
-
-
-if __name__ == "__main__":
-    main()
+def _lines(name: str, ours: Sequence[Reply], bare: Sequence[Reply]) -> Iterator[Line]:
+    for metric, judge in METRICS.items():
+        sample = Sample(tuple(map(judge, ours)), tuple(reply.question.document for reply in ours))
+        peers = {BARE: fmean(map(judge, bare))}
+        yield from beside(name, metric, fmean(sample.values), peers, n=len(ours), interval_95=sample.interval)

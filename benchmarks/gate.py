@@ -1,57 +1,124 @@
-"""What the gate is worth: AUROC, ECE and what is answered at tau, cross-fitted by document, for each set and negative.
+"""Whether C tells what the documents answer from what they don't: the calibrated confidence, cross-fitted by document
+over all sets, beside the older cosine formula and the best similarity, each taken as a probability as it stands.
 
-`make bench-gate ARGS="faquad.json pira.jsonl"`; the peer is the older cosine formula on the same retrievals.
-"""
+Kinds of negative stay apart: the source document hidden, only the passage hidden (its neighbours stay), questions that
+people know to be unanswerable, and those of another domain. `answered` is the share at or above tau."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import django
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
-django.setup()
+from benchmarks.lines import Line, beside, skipped
+from benchmarks.options import Options, spread
+from benchmarks.questions import QuestionSet, installed_sets, missing_sets, say
+from chat import calibration, control
+from chat.calibration import Example
+from chat.confidence import Weights, cosine, read
+from chat.evaluation.intervals import Sample, gate_intervals
+from chat.evidence import EVIDENCE_PASSAGES
+from chat.exceptions import CalibrationRefused
+from chat.features import as_vector
+from retrieval.results import SearchScope
+from retrieval.search import retrieve
 
-from chat import calibration, control  # noqa: E402
-from chat.golden import read_golden, scratch  # noqa: E402
+OURS, COSINE, SIMILARITY = "AION", "cosine formula", "best similarity"
+ANSWERABLE, OFF_DOMAIN = "answerable", "off-domain"
+NEGATIVES = {"document": "document hidden", "passage": "passage hidden", "unanswerable": "known unanswerable"}
+OFF_DOMAIN_ASKED = 150
+OFF_DOMAIN_OF = {"faquad": ("pira",), "demo": ("faquad", "pira")}  # none of these answers a question of the others
 
-
-def main(files: list[str]) -> None:
-    by_file: dict[str, list[calibration.Example]] = {}
-    for name in files:
-        golden = read_golden(Path(name))
-        with scratch(golden) as own:
-            by_file[golden.name] = calibration.examples_of(golden, [own])
-    everything = [example for examples in by_file.values() for example in examples]
-    probabilities = calibration.cross_fitted(everything)
-    start = 0
-    for name, examples in by_file.items():
-        chosen = probabilities[start : start + len(examples)]
-        start += len(examples)
-        emit(name, calibration.report_of(examples, chosen, tau=control.current().tau))
-    emit("all", calibration.report_of(everything, probabilities, tau=control.current().tau))
-
-
-def emit(name: str, report: dict) -> None:
-    conditions = {"tau": report["tau"], "n": report["n"], "fitted": "cross-fitted by document over all files"}
-    for kind, row in report["against"].items():
-        for metric in ("auroc", "ece", "brier"):
-            peer = row["cosine_auroc"] if metric == "auroc" else None
-            line(f"{name}/{kind}", metric, row[metric], peer, conditions)
-    for kind, share in report["answered"].items():
-        line(f"{name}/{kind}", "answered", round(share, 4), None, conditions)
+Floats = NDArray[np.float64]
 
 
-def line(case: str, metric: str, value: float, peer: float | None, conditions: dict[str, object]) -> None:
-    ratio = round(value / peer, 3) if peer else None
-    row = {"benchmark": "gate", "case": case, "metric": metric, "value": value, "peer": peer, "ratio": ratio}
-    print(json.dumps(row | {"conditions": conditions}, ensure_ascii=False))
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Questions asked in one way: `(n,)` values by each scorer, AION's first, and the document of each question."""
+
+    values: Mapping[str, Floats]
+    documents: tuple[str, ...]
 
 
-if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("usage: make bench-gate ARGS='squad.json questions.jsonl'")
-    main(sys.argv[1:])
+def measure(options: Options) -> Iterator[Line]:
+    """Each set against each kind of negative that it has."""
+    yield from missing_sets(options)
+    tau = control.current().tau
+    with installed_sets(options) as sets:
+        examples = [example for own in sets.values() for example in _examples(own, options.limit)]
+        scored = list(zip(examples, calibration.cross_fitted(examples), strict=True))
+        for name, own in sets.items():
+            asked = {kind: _of_kind(scored, own, kind) for kind in (ANSWERABLE, *NEGATIVES)}
+            yield from _answered(f"{name}: {ANSWERABLE}", asked[ANSWERABLE], tau)
+            for kind, title in NEGATIVES.items():
+                yield from _compare(f"{name}: {title}", asked[ANSWERABLE], asked[kind], tau)
+        try:
+            weights = calibration.fit(examples, tau=tau).weights
+        except CalibrationRefused as refused:
+            yield skipped(OFF_DOMAIN, str(refused))
+            return
+        for name, others in OFF_DOMAIN_OF.items():
+            if sets.keys() >= {name, *others}:
+                strangers = [question.text for other in others for question in sets[other].questions]
+                foreign = _foreign(spread(strangers, options.limit or OFF_DOMAIN_ASKED), sets[name], weights)
+                answerable = _of_kind(scored, sets[name], ANSWERABLE)
+                yield from _compare(f"{name}: {OFF_DOMAIN}", answerable, foreign, tau)
+
+
+def _examples(own: QuestionSet, limit: int | None) -> list[Example]:
+    say(f"gate: {own.name}")
+    asked = replace(own.golden, questions=tuple(spread(own.questions, limit)))
+    return calibration.examples_of(asked, [own.collection])
+
+
+def _of_kind(scored: Sequence[tuple[Example, float]], own: QuestionSet, kind: str) -> Judged:
+    chosen = [(one, C) for one, C in scored if (one.origin, one.kind) == (own.golden.name, kind)]
+    return _judged([one for one, _C in chosen], np.array([C for _one, C in chosen]))
+
+
+def _foreign(questions: Sequence[str], own: QuestionSet, weights: Weights) -> Judged:
+    """Asked of a set's documents, which are about something else; `weights` were fitted on none of this."""
+    say(f"gate: {len(questions)} questions of other domains, {own.name}")
+    scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=(own.collection,), groups=None)
+    found = [retrieve(text, scope=scope, settings=control.current().search_settings) for text in questions]
+    features = [read(one, passages=EVIDENCE_PASSAGES).features for one in found]
+    asked = [
+        Example(signals, "unanswerable", text, cosine(one))
+        for text, signals, one in zip(questions, features, found, strict=True)
+    ]
+    return _judged(asked, weights.probabilities(np.stack([as_vector(signals) for signals in features])))
+
+
+def _judged(examples: Sequence[Example], confidence: Floats) -> Judged:
+    cosines = np.array([one.cosine for one in examples])
+    similarities = np.array([one.features["best_similarity"] for one in examples])
+    values = {OURS: confidence, COSINE: cosines, SIMILARITY: similarities}
+    return Judged(values, tuple(one.group for one in examples))
+
+
+def _compare(case: str, answerable: Judged, negative: Judged, tau: float) -> Iterator[Line]:
+    """What tells the two apart, and what is answered of the negative; nothing where there are none."""
+    if not (answerable.documents and negative.documents):
+        return
+    documents = answerable.documents + negative.documents
+    labels = np.arange(len(documents)) < len(answerable.documents)
+    values = {who: np.concatenate([answerable.values[who], negative.values[who]]) for who in negative.values}
+    scores = {who: calibration.scores(labels, column) for who, column in values.items()}
+    intervals = gate_intervals(labels.tolist(), values[OURS].tolist(), documents)
+    for metric, ours in scores.pop(OURS).items():
+        peers = {who: own[metric] for who, own in scores.items()}
+        yield from beside(case, metric, ours, peers, n=len(labels), interval_95=intervals.get(metric), tau=tau)
+    yield from _answered(case, negative, tau)
+
+
+def _answered(case: str, asked: Judged, tau: float) -> Iterator[Line]:
+    if not asked.documents:
+        return
+    above = {who: (values >= tau).astype(float) for who, values in asked.values.items()}
+    interval = Sample(tuple(above[OURS]), asked.documents).interval
+    ours, *peers = ((who, float(column.mean())) for who, column in above.items())
+    n = len(asked.documents)
+    yield from beside(case, "answered", ours[1], dict(peers), n=n, interval_95=interval, tau=tau)

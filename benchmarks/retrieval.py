@@ -1,177 +1,170 @@
-"""How well and how fast passages are found, beside dense alone and text alone in the same run.
+"""Whether the right passage is found, and how fast: what `retrieve()` gives (dense and BM25 fused by z-scores, then
+MMR) beside dense alone, BM25 alone, reciprocal rank fusion of both (RRF), and the fusion before MMR: the same searches.
 
-`make bench-retrieval ARGS="DATA"`: DATA is a folder with `faquad.json` (SQuAD) and `pira.jsonl` (question, passage);
-default `../shared/data`. A private PostgreSQL is started in a temporary folder and leaves nothing behind.
-"""
+A hit is a chunk that overlaps the gold passage. Times leave embedding out, but for `embed`; of a peer they are those of
+its part of the search."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import tempfile
-import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from statistics import fmean
 
-import numpy as np
+from django.conf import settings
 
-DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-TENANT = "benchmark"
-NOWHERE = 10_000
+from benchmarks.lines import Line, beside
+from benchmarks.options import Options, spread
+from benchmarks.questions import QuestionSet, installed_sets, missing_sets, say
+from chat.evaluation.intervals import Sample
+from chat.evaluation.measures import ndcg, percentiles, reciprocal_rank
+from chat.golden import find_sources
+from retrieval.results import Retrieval, RetrievedChunk, SearchScope
+from retrieval.search import retrieve
+
+Order = Callable[[Retrieval], list[int]]
+Judge = Callable[[Sequence[bool], int], float]  # hits in order, and how many there are to find
+
+RRF_K = 60  # Cormack, Clarke and Büttcher 2009
 
 
-@dataclass(frozen=True)
-class Question:
-    text: str
-    passage: str
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
-    """Questions asked of some collections; `typed` is how they are typed."""
+    """The questions of a set, asked of some sets' documents; `typed` is how they are typed."""
 
     name: str
-    questions: Sequence[Question]
-    collections: tuple[str, ...]
+    asked: QuestionSet
+    of: Sequence[QuestionSet]
     typed: Callable[[str], str] = str
 
+    @property
+    def is_alone(self) -> bool:
+        return len(self.of) == 1
 
-def main(data: Path) -> None:
-    from aion.services import postgres
-
-    with tempfile.TemporaryDirectory(prefix="aion-bench-") as folder:
-        Path(folder).chmod(0o755)  # as root PostgreSQL runs as another user, who must get through
-        service = postgres.start(Path(folder), durable=False)
-        try:
-            os.environ |= {"AION_VAR_DIR": folder, "DATABASE_URL": service.url, "AION_ENV_FILE": os.devnull}
-            measure(data)
-        finally:
-            service.stop()
+    @property
+    def collections(self) -> tuple[str, ...]:
+        return tuple(own.collection for own in self.of)
 
 
-def measure(data: Path) -> None:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "aion.settings"
-    import django
-    from django.core.management import call_command
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One search, the chunks that would have been right, and the document they stand in."""
 
-    django.setup()
-    call_command("migrate", verbosity=0)
-    faquad, pira = read_squad(data / "faquad.json"), read_lines(data / "pira.jsonl")
-    measure_ingestion(data / "faquad.json", [passage for _, passage in pira])
-    both = ("faquad", "pira")
-    ocean = [question for question, _ in pira]
-    for case in [
-        Case("faquad", faquad, ("faquad",)),
-        Case("faquad among both", faquad, both),
-        Case("faquad among both, typed without accents", faquad, both, without_accents),
-        Case("pira among both", ocean, both),
-        Case("pira among both, typed without accents", ocean, both, without_accents),
-    ]:
-        measure_case(case)
+    retrieval: Retrieval
+    gold: frozenset[int]
+    document: str
 
 
-def read_squad(path: Path) -> list[Question]:
-    entries = json.loads(path.read_text())["data"]
-    paragraphs = [paragraph for entry in entries for paragraph in entry["paragraphs"]]
-    return [Question(qa["question"], paragraph["context"]) for paragraph in paragraphs for qa in paragraph["qas"]]
+def measure(options: Options) -> Iterator[Line]:
+    """All cases in turn."""
+    yield from missing_sets(options)
+    with installed_sets(options) as sets:
+        for case in _cases(sets):
+            found = _search(case, options.limit)
+            yield from _quality(case.name, found)
+            yield from _times(case, found)
 
 
-def read_lines(path: Path) -> list[tuple[Question, str]]:
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [(Question(row["question"], row["passage"]), row["passage"]) for row in rows]
+def _cases(sets: Mapping[str, QuestionSet]) -> Iterator[Case]:
+    for own in sets.values():
+        yield Case(own.name, own, [own])
+    both = [sets[name] for name in ("faquad", "pira") if name in sets]
+    for own in both:
+        yield Case(f"{own.name} among both", own, both)
+        yield Case(f"{own.name} among both, typed without accents", own, both, without_accents)
 
 
 def without_accents(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
 
 
-def measure_ingestion(squad: Path, passages: Sequence[str]) -> None:
-    """Chunks a second of a whole ingestion, against the embedder alone on some of the same passages."""
-    from retrieval.embeddings import get_embedder
-    from retrieval.ingestion import ingest, ingest_text
-
-    embedder = get_embedder()
-    embedder.passages(passages[:2])
-    started = time.perf_counter()
-    report = ingest([squad], tenant=TENANT, collection="faquad")
-    rate = sum(outcome.chunks for outcome in report.documents) / (time.perf_counter() - started)
-    texts = [question.passage for question in read_squad(squad)]
-    sample = list(dict.fromkeys(texts))[::4]
-    started = time.perf_counter()
-    embedder.passages(sample)
-    bare = len(sample) / (time.perf_counter() - started)
-    emit("faquad", "ingested_chunks_per_s", rate, bare, {"peer": "the embedder alone"})
-    for number, passage in enumerate(dict.fromkeys(passages)):
-        ingest_text("", passages=[passage], tenant=TENANT, collection="pira", source=f"pira:{number}")
+def _search(case: Case, limit: int | None) -> list[Found]:
+    """Questions whose passage is known: also those that nobody has judged."""
+    known = [question for question in case.asked.questions if question.passage and question.answerable is not False]
+    questions = spread(known, limit)
+    say(f"retrieval: {len(questions)} questions, {case.name}")
+    scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=case.collections, groups=None)
+    sources = find_sources(questions, case.collections)
+    return [
+        Found(retrieve(case.typed(question.text), scope=scope), source.hidden_passage.chunk_ids, source.group)
+        for question, source in zip(questions, sources, strict=True)
+        if source.hidden_passage.chunk_ids
+    ]
 
 
-def measure_case(case: Case) -> None:
-    from retrieval.results import SearchScope
-    from retrieval.search import retrieve
-
-    scope = SearchScope(TENANT, case.collections)
-    found = [(question, retrieve(case.typed(question.text), scope=scope)) for question in case.questions]
-    conditions = {"questions": len(found), "passages": found[0][1].chunk_count, "embedder": found[0][1].embedder}
-    places = {
-        name: np.array([place_of(question.passage, order(retrieval)) for question, retrieval in found])
-        for name, order in ORDERS.items()
-    }
-    for metric, value_of in METRICS.items():
-        ours = value_of(places["selected"])
-        for peer in ("dense alone", "text alone", "fused, before MMR"):
-            emit(case.name, metric, ours, value_of(places[peer]), conditions | {"peer": peer})
-    for part in ("embed_ms", "dense_ms", "text_ms", "fuse_ms", "search_ms"):
-        times = [getattr(retrieval.timings, part) for _, retrieval in found]
-        for percentile in (50, 95):
-            emit(case.name, f"{part}_p{percentile}", float(np.percentile(times, percentile)), None, conditions)
+def _quality(case: str, found: Sequence[Found]) -> Iterator[Line]:
+    documents = tuple(one.document for one in found)
+    about = {"n": len(found), "passages": found[0].retrieval.chunk_count}
+    for metric, judge in METRICS.items():
+        scores = {name: _judged(found, order, judge) for name, order in ORDERS.items()}
+        ours = Sample(tuple(scores.pop(OURS)), documents)
+        peers = {name: fmean(values) for name, values in scores.items()}
+        yield from beside(case, metric, fmean(ours.values), peers, interval_95=ours.interval, **about)
 
 
-def selected_first(retrieval: object) -> Iterator[str]:
-    """The selection, then what it left, by fused score."""
-    chosen = {hit.chunk_id for hit in retrieval.selected}
-    yield from (hit.text for hit in retrieval.selected)
-    yield from (hit.text for hit in retrieval.candidates if hit.chunk_id not in chosen)
+def _judged(found: Sequence[Found], order: Order, judge: Judge) -> list[float]:
+    """What one order scores at each question."""
+    return [judge([chunk_id in one.gold for chunk_id in order(one.retrieval)], len(one.gold)) for one in found]
 
 
-def by_list(name: str) -> Callable[[object], Iterator[str]]:
-    def order(retrieval: object) -> Iterator[str]:
-        listed = [hit for hit in retrieval.candidates if getattr(hit, name) is not None]
-        return (hit.text for hit in sorted(listed, key=lambda hit: getattr(hit, name)))
+def _times(case: Case, found: Sequence[Found]) -> Iterator[Line]:
+    timings = [one.retrieval.timings for one in found]
+    ours = percentiles([own.search_ms for own in timings])
+    dense, text = percentiles([own.dense_ms for own in timings]), percentiles([own.text_ms for own in timings])
+    for name, value in ours.items():
+        peers = {"dense alone": dense[name], "BM25 alone": text[name]}
+        yield from beside(case.name, f"search_{name}_ms", value, peers, n=len(found))
+    if case.is_alone:  # asked again, a question has its vector already
+        for name, value in percentiles([own.embed_ms for own in timings]).items():
+            yield Line(case.name, f"embed_{name}_ms", value, conditions={"n": len(found)})
 
-    return order
+
+# --- orders --------------------------------------------------------------------------------------------------------
+OURS = "AION"
 
 
-ORDERS = {
-    "selected": selected_first,
-    "dense alone": by_list("dense_rank"),
-    "text alone": by_list("text_rank"),
-    "fused, before MMR": by_list("rank"),
+def selected_first(retrieval: Retrieval) -> list[int]:
+    """What the prompt is made of, in its order, then what it left."""
+    return list(dict.fromkeys(chunk.chunk_id for chunk in (*retrieval.selected, *retrieval.candidates)))
+
+
+def by_similarity(retrieval: Retrieval) -> list[int]:
+    """Only what the dense search named itself."""
+    return _by_rank((chunk.dense_rank, chunk.chunk_id) for chunk in retrieval.candidates)
+
+
+def by_text(retrieval: Retrieval) -> list[int]:
+    """Only what the text search named itself."""
+    return _by_rank((chunk.text_rank, chunk.chunk_id) for chunk in retrieval.candidates)
+
+
+def _by_rank(ranked: Iterable[tuple[int | None, int]]) -> list[int]:
+    return [chunk_id for _rank, chunk_id in sorted((rank, chunk_id) for rank, chunk_id in ranked if rank is not None)]
+
+
+def by_reciprocal_ranks(retrieval: Retrieval) -> list[int]:
+    def score(chunk: RetrievedChunk) -> float:
+        return sum(1 / (RRF_K + rank) for rank in (chunk.dense_rank, chunk.text_rank) if rank is not None)
+
+    return [chunk.chunk_id for chunk in sorted(retrieval.candidates, key=score, reverse=True)]
+
+
+def by_fused_score(retrieval: Retrieval) -> list[int]:
+    return [chunk.chunk_id for chunk in retrieval.candidates]
+
+
+ORDERS: Mapping[str, Order] = {
+    OURS: selected_first,
+    "dense alone": by_similarity,
+    "BM25 alone": by_text,
+    "RRF": by_reciprocal_ranks,
+    "fused, before MMR": by_fused_score,
 }
-METRICS = {
-    "r_at_1": lambda places: float(np.mean(places < 1)),
-    "r_at_8": lambda places: float(np.mean(places < 8)),
-    "ndcg_at_10": lambda places: float(np.mean(np.where(places < 10, 1 / np.log2(places + 2.0), 0.0))),
-    "mrr": lambda places: float(np.mean(np.where(places < NOWHERE, 1 / (places + 1.0), 0.0))),
+
+# --- metrics -------------------------------------------------------------------------------------------------------
+METRICS: Mapping[str, Judge] = {
+    "r_at_1": lambda hits, _gold: float(any(hits[:1])),
+    "r_at_8": lambda hits, _gold: float(any(hits[:8])),
+    "ndcg_at_10": ndcg,
+    "mrr": lambda hits, _gold: reciprocal_rank(hits),
 }
-
-
-def place_of(passage: str, texts: Iterator[str]) -> int:
-    gold = essence(passage)
-    return next((place for place, text in enumerate(texts) if essence(text) == gold), NOWHERE)
-
-
-def essence(text: str) -> str:
-    return "".join(char for char in text if char.isalnum())
-
-
-def emit(case: str, metric: str, value: float, peer: float | None, conditions: dict[str, object]) -> None:
-    row = {"benchmark": "retrieval", "case": case, "metric": metric, "value": round(value, 4)}
-    row |= {"peer": None if peer is None else round(peer, 4), "ratio": round(value / peer, 3) if peer else None}
-    print(json.dumps(row | {"conditions": conditions}, ensure_ascii=False), flush=True)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_DATA)

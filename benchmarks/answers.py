@@ -1,0 +1,70 @@
+"""Answers end to end, through the chat path, behind the gate at tau: as AION ships (the default mode), beside only
+quoting, generating with the adapter first, and generating with the bare model. A question not answered counts 0.
+
+FaQuAD's questions are those on documents that the adapter was not trained on, the demo's are its test part; the gate is
+the calibration that ships, which was fitted on FaQuAD and on the demo's train part. A generated answer that fails its
+check is replaced by a quotation where the support allows, so `generated` says how many of the answers the model wrote.
+`make bench-adapter` shows its own words unaided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmarks.engines import adapter_in, bare_engine
+from benchmarks.lines import Line, beside
+from benchmarks.options import Options
+from benchmarks.questions import QuestionSet, examined, installed_sets, missing_sets, say
+from chat import control
+from chat.evaluation import Plan, evaluate
+from chat.models import ChatSettingsRevision
+from inference.engine import Engine
+
+ASKED = 60
+Mode = ChatSettingsRevision.Mode
+OURS = "AION"
+WAYS: Mapping[str, Mode | None] = {OURS: None, "quoted": Mode.QUOTE, "generated": Mode.GENERATE}
+BARE = "bare model"
+FIGURES = (
+    *("f1", "contains", "cited", "citations_right", "grounded", "refused", "refused_unanswerable"),
+    "seconds_per_answer",
+)
+
+
+def measure(options: Options) -> Iterator[Line]:
+    """Each set in every way; the bare model last, so that the adapter is put in place once."""
+    yield from missing_sets(options)
+    engine = bare_engine()
+    with installed_sets(options) as sets:
+        asked = {name: sets[name] for name in ("faquad", "demo") if name in sets}
+        bare = {name: _report(own, BARE, Mode.GENERATE, engine, options) for name, own in asked.items()}
+        engine.serve_adapter(adapter_in(options.adapter))
+        for name, own in asked.items():
+            reports = {way: _report(own, way, mode, engine, options) for way, mode in WAYS.items()}
+            yield from _lines(name, reports | {BARE: bare[name]})
+
+
+def _report(own: QuestionSet, way: str, mode: Mode | None, engine: Engine, options: Options) -> dict[str, Any]:
+    questions = examined(own, options.limit or ASKED)
+    say(f"answers: {len(questions)} questions, {own.name}, {way}")
+    with control.instead(**({"answer_mode": mode} if mode else {})):
+        return evaluate(Plan(questions=questions, collections=[own.collection]), engine=engine)
+
+
+def _lines(name: str, reports: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
+    ours = reports[OURS]["answer"]
+    for figure in FIGURES:
+        if ours[figure] is not None:
+            peers = {way: report["answer"][figure] for way, report in reports.items() if way != OURS}
+            n = ours["n_unanswerable" if figure == "refused_unanswerable" else "n"]
+            interval = reports[OURS]["intervals"]["answer"].get(figure)
+            yield from beside(name, figure, ours[figure], peers, n=n, interval_95=interval)
+    written = {way: _generated(report) for way, report in reports.items()}
+    yield from beside(name, "generated", written.pop(OURS), written, n=ours["n"])
+
+
+def _generated(report: Mapping[str, Any]) -> float:
+    """The share of what is answered that the model wrote."""
+    by_mode: Mapping[str, Mapping[str, Any]] = report["answer"]["by_mode"]
+    answered = sum(figures["n"] for figures in by_mode.values())
+    return by_mode.get("generated", {"n": 0})["n"] / answered if answered else 0.0
