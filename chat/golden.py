@@ -94,8 +94,12 @@ def read_golden(path: Path) -> GoldenSet:
     """The questions in `path`. Raises `GoldenFileInvalid` with the place and what is wrong with it."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise GoldenFileInvalid(_("%(path)s cannot be read: %(why)s") % {"path": path, "why": exc}) from exc
+    except FileNotFoundError as exc:
+        raise GoldenFileInvalid(_("There is no file %(path)s.") % {"path": path}) from exc
+    except UnicodeDecodeError as exc:
+        raise GoldenFileInvalid(_("%(path)s is not text in UTF-8.") % {"path": path}) from exc
+    except OSError as exc:
+        raise GoldenFileInvalid(_("%(path)s cannot be read: %(why)s") % {"path": path, "why": exc.strerror}) from exc
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
@@ -169,7 +173,7 @@ def _line_question(line: str, where: str) -> GoldenQuestion:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as exc:
-        raise GoldenFileInvalid(_("%(where)s: this is not JSON (%(why)s).") % {"where": where, "why": exc}) from exc
+        raise GoldenFileInvalid(_("%(where)s: this is not JSON.") % {"where": where}) from exc
     if not isinstance(row, dict) or "question" not in row:
         raise GoldenFileInvalid(_("%(where)s: each line is a JSON object with a “question”.") % {"where": where})
     answers = _answers(row, where)

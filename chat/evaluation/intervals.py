@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,8 +93,13 @@ def _brier_and_ece(labels: NDArray[np.bool_], confidences: Floats, counts: Float
 def _draw(groups: Sequence[str]) -> tuple[NDArray[np.intp], Floats]:
     """The group of each question as `(n,)` places, and `(RESAMPLES, groups)`: how often each group was drawn."""
     names, members = np.unique(np.array(groups), return_inverse=True)
-    even = np.full(len(names), 1 / len(names))
-    return members, np.random.default_rng(SEED).multinomial(len(names), even, size=RESAMPLES).astype(float)
+    return members, _draws(len(names))
+
+
+@lru_cache(maxsize=4)
+def _draws(count: int) -> Floats:
+    even = np.full(count, 1 / count)
+    return np.random.default_rng(SEED).multinomial(count, even, size=RESAMPLES).astype(float)
 
 
 def _bounds(values: Floats) -> Interval:
