@@ -14,13 +14,14 @@ from benchmarks.engines import adapter_in, bare_engine
 from benchmarks.lines import Line, beside
 from benchmarks.options import Options
 from benchmarks.prompts import Prompt, prompts_of
-from benchmarks.questions import examined, installed_sets, missing_sets, say
+from benchmarks.questions import QuestionSet, examined, installed_sets, missing_sets, say
 from chat.evaluation import contains, plain_reply, token_f1
 from chat.evaluation.intervals import Sample
 from chat.golden import GoldenQuestion
 from chat.grounding import CITATION
 from inference.engine import Engine, GenerationRequest, GenerationResult
 
+SETS = ("faquad", "demo")
 ASKED = 60
 MAX_NEW_TOKENS = 96
 BARE = "bare model"
@@ -49,18 +50,19 @@ METRICS: dict[str, Callable[[Reply], float]] = {
 
 def measure(options: Options) -> Iterator[Line]:
     """The same prompts twice."""
-    yield from missing_sets(options)
+    yield from missing_sets(options, *SETS)
     engine = bare_engine()
-    with installed_sets(options) as sets:
-        asked, prompts = {}, {}
-        for name in [name for name in ("faquad", "demo") if name in sets]:
-            candidates = examined(sets[name], options.limit or ASKED)
-            asked[name] = [question for question in candidates if question.answerable and question.answers]
-            prompts[name] = list(prompts_of(asked[name], sets[name].collection))
+    with installed_sets(options, *SETS) as sets:
+        asked = {name: _answerable(own, options.limit or ASKED) for name, own in sets.items()}
+        prompts = {name: list(prompts_of(asked[name], own.collection)) for name, own in sets.items()}
     bare = {name: _replies(engine, asked[name], prompts[name]) for name in asked}
     engine.serve_adapter(adapter_in(options.adapter))
     for name in asked:
         yield from _lines(name, _replies(engine, asked[name], prompts[name]), bare[name])
+
+
+def _answerable(own: QuestionSet, limit: int) -> Sequence[GoldenQuestion]:
+    return examined([question for question in own.questions if question.answerable and question.answers], limit)
 
 
 def _replies(engine: Engine, questions: Sequence[GoldenQuestion], prompts: Sequence[Prompt]) -> list[Reply]:

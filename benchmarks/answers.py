@@ -20,6 +20,7 @@ from chat.evaluation import Plan, evaluate
 from chat.models import ChatSettingsRevision
 from inference.engine import Engine
 
+SETS = ("faquad", "demo")
 ASKED = 60
 Mode = ChatSettingsRevision.Mode
 OURS = "AION"
@@ -32,20 +33,19 @@ FIGURES = (
 
 
 def measure(options: Options) -> Iterator[Line]:
-    """Each set in every way; the bare model last, so that the adapter is put in place once."""
-    yield from missing_sets(options)
+    """Each set in every way; the bare model first, so that the adapter is put in place once."""
+    yield from missing_sets(options, *SETS)
     engine = bare_engine()
-    with installed_sets(options) as sets:
-        asked = {name: sets[name] for name in ("faquad", "demo") if name in sets}
-        bare = {name: _report(own, BARE, Mode.GENERATE, engine, options) for name, own in asked.items()}
+    with installed_sets(options, *SETS) as sets:
+        bare = {name: _report(own, BARE, Mode.GENERATE, engine, options) for name, own in sets.items()}
         engine.serve_adapter(adapter_in(options.adapter))
-        for name, own in asked.items():
+        for name, own in sets.items():
             reports = {way: _report(own, way, mode, engine, options) for way, mode in WAYS.items()}
             yield from _lines(name, reports | {BARE: bare[name]})
 
 
 def _report(own: QuestionSet, way: str, mode: Mode | None, engine: Engine, options: Options) -> dict[str, Any]:
-    questions = examined(own, options.limit or ASKED)
+    questions = examined(own.golden.questions, options.limit or ASKED)
     say(f"answers: {len(questions)} questions, {own.name}, {way}")
     with control.instead(**({"answer_mode": mode} if mode else {})):
         return evaluate(Plan(questions=questions, collections=[own.collection]), engine=engine)

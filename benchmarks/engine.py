@@ -23,8 +23,7 @@ from benchmarks.lines import Line, beside, skipped
 from benchmarks.llama import LlamaPeer, llama_peer
 from benchmarks.options import Options
 from benchmarks.prompts import prompts_of
-from benchmarks.questions import DEMO, QuestionSet, examined, installed_demo, say
-from chat.golden import read_golden
+from benchmarks.questions import examined, installed_demo, say
 from inference.backends.decoding import DRAFT_TOKENS, Sampling, decode
 from inference.backends.generation import Served
 from inference.backends.lora import attach_adapter
@@ -59,9 +58,8 @@ Way = Callable[[list[int]], Run]
 
 def measure(options: Options) -> Iterator[Line]:
     """All ways at one length, then whole answers."""
-    with installed_demo() as collection:
-        demo = QuestionSet("demo", read_golden(DEMO / "golden.jsonl"), collection)
-        prompts = list(prompts_of(examined(demo, options.limit or ASKED), collection))
+    with installed_demo() as demo:
+        prompts = list(prompts_of(examined(demo.questions, options.limit or ASKED), demo.collection))
     say("loading the model")
     folder = base_model_path()
     base = Served(load_model(folder), load_tokenizer(folder), BUNDLED_NAME)
@@ -190,7 +188,7 @@ class _Clock:
         return Run(first - self.began, self.last - first, len(ids), ids)
 
 
-class _Stamps(BaseStreamer):
+class _Stamps(BaseStreamer):  # type: ignore[misc]  # transformers is not followed
     """What `generate` calls: with the prompt, then with each token."""
 
     def __init__(self, clock: _Clock) -> None:

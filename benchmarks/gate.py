@@ -26,6 +26,7 @@ from chat.features import as_vector
 from retrieval.results import SearchScope
 from retrieval.search import retrieve
 
+SETS = ("faquad", "pira", "demo")
 OURS, COSINE, SIMILARITY = "AION", "cosine formula", "best similarity"
 ANSWERABLE, OFF_DOMAIN = "answerable", "off-domain"
 NEGATIVES = {"document": "document hidden", "passage": "passage hidden", "unanswerable": "known unanswerable"}
@@ -45,9 +46,9 @@ class Judged:
 
 def measure(options: Options) -> Iterator[Line]:
     """Each set against each kind of negative that it has."""
-    yield from missing_sets(options)
+    yield from missing_sets(options, *SETS)
     tau = control.current().tau
-    with installed_sets(options) as sets:
+    with installed_sets(options, *SETS) as sets:
         examples = [example for own in sets.values() for example in _examples(own, options.limit)]
         scored = list(zip(examples, calibration.cross_fitted(examples), strict=True))
         for name, own in sets.items():

@@ -51,9 +51,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--results", type=Path, default=RESULTS, help="file that a run of all appends its lines to")
     parser.add_argument("--page", type=Path, default=PAGE, help="page that a run of all makes of them")
     options = Options(**vars(parser.parse_args(arguments)))
-    for file in DATA_FILES if options.data else ():
-        if not (options.data / file).is_file():
-            parser.error(f"{options.data} holds no {file}; the folder must hold {' and '.join(DATA_FILES)}")
+    for file in [options.data / name for name in DATA_FILES] if options.data else []:
+        if not file.is_file():
+            parser.error(f"{options.data} holds no {file.name}; the folder must hold {' and '.join(DATA_FILES)}")
     if not options.adapter.is_dir():
         parser.error(f"there is no adapter in {options.adapter}")
     return options

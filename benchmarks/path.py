@@ -9,35 +9,31 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db import transaction
 
-from benchmarks.lines import Line
+from benchmarks.lines import Line, beside
 from benchmarks.options import Options, spread
-from benchmarks.questions import DEMO, installed_demo, say
+from benchmarks.questions import installed_demo
 from chat.answering import Asker, Question, answer
 from chat.evaluation import percentiles
-from chat.golden import read_golden
 from inference.backends.fake import FakeEngine
 from retrieval.results import SearchScope
 
 ASKED = 100
-BAR = "the bar"
 BAR_MS = 25.0
 STAGES = ("own", "search", "route")
 
 
 def measure(options: Options) -> Iterator[Line]:
     """p50 and p95 of each stage."""
-    golden = [question.text for question in read_golden(DEMO / "golden.jsonl").questions]
-    questions = spread(golden, options.limit or ASKED)
-    say("reading the demo's documents")
-    with installed_demo() as collection:
-        scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=(collection,), groups=None)
+    with installed_demo() as demo:
+        questions = [question.text for question in spread(demo.questions, options.limit or ASKED)]
+        scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=(demo.collection,), groups=None)
         for text in questions:
             _ask(text, scope)  # each sentence is embedded once in its life; that is not what is measured
         measured = [_ask(text, scope) for text in questions]
     for stage in STAGES:
         for name, value in percentiles([times[stage] for times in measured]).items():
-            bar = (BAR, BAR_MS) if (stage, name) == ("own", "p50") else ("", None)
-            yield Line(stage, f"{name}_ms", value, *bar, conditions={"n": len(questions)})
+            bar = {"the bar": BAR_MS} if (stage, name) == ("own", "p50") else {}
+            yield from beside(stage, f"{name}_ms", value, bar, n=len(questions))
 
 
 def _ask(text: str, scope: SearchScope) -> dict[str, float]:

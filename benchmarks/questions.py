@@ -16,6 +16,7 @@ from chat.management.commands.build_adapter_dataset import HELD_OUT
 from retrieval.ingestion import ingest
 
 DEMO = BASE_DIR / "demo"
+FILES = {"faquad": "faquad.json", "pira": "pira.jsonl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,45 +33,44 @@ class QuestionSet:
         return tuple(question for question in self.golden.questions if not question.follows_up)
 
 
-def missing_sets(options: Options) -> Iterator[Line]:
-    """Says which sets a benchmark goes without."""
+def missing_sets(options: Options, *names: str) -> Iterator[Line]:
+    """Says which of the sets a benchmark goes without."""
     if options.data is None:
-        yield from (skipped(name, NO_DATA) for name in ("faquad", "pira"))
+        yield from (skipped(name, NO_DATA) for name in names if name in FILES)
 
 
-def examined(own: QuestionSet, limit: int) -> Sequence[GoldenQuestion]:
-    """Of what the shipped adapter was not trained on: documents held out, and the part that the file calls test."""
-    titles = {question.document for question in own.questions}
-    held_out = titles & set(HELD_OUT)
-    kept = [
-        question
-        for question in own.questions
-        if question.split in ("", "test") and (not held_out or question.document in held_out)
-    ]
-    return spread(kept, limit)
+def examined(questions: Sequence[GoldenQuestion], limit: int) -> Sequence[GoldenQuestion]:
+    """Of what the shipped adapter was not trained on: the part that the file calls test, else the documents held out.
+
+    A file with neither was not trained on at all.
+    """
+    test = [question for question in questions if question.split == "test"]
+    held_out = [question for question in questions if question.document in HELD_OUT]
+    return spread(test or held_out or questions, limit)
 
 
 @contextmanager
-def installed_sets(options: Options) -> Iterator[dict[str, QuestionSet]]:
-    """The sets by name, their documents searchable while the block runs."""
+def installed_sets(options: Options, *names: str) -> Iterator[dict[str, QuestionSet]]:
+    """Those of the sets that there are, by name, their documents searchable while the block runs."""
     with ExitStack() as stack:
         sets = {}
-        for name, file in (("faquad", "faquad.json"), ("pira", "pira.jsonl")):
-            if options.data is not None:
-                golden = read_golden(options.data / file)
-                say(f"reading {len(golden.documents)} documents of {file}")
+        for name in names:
+            if name in FILES and options.data is not None:
+                golden = read_golden(options.data / FILES[name])
+                say(f"reading {len(golden.documents)} documents of {golden.name}")
                 sets[name] = QuestionSet(name, golden, stack.enter_context(scratch(golden)))
-        say("reading the demo's documents")
-        sets["demo"] = QuestionSet("demo", read_golden(DEMO / "golden.jsonl"), stack.enter_context(installed_demo()))
+        if "demo" in names:
+            sets["demo"] = stack.enter_context(installed_demo())
         yield sets
 
 
 @contextmanager
-def installed_demo() -> Iterator[str]:
-    """A collection with the demo's documents, read from their files as an owner's would be."""
+def installed_demo() -> Iterator[QuestionSet]:
+    """The demo's documents, read from their files as an owner's would be."""
+    say("reading the demo's documents")
     with scratch(GoldenSet("demo", (), {})) as collection:
         ingest([DEMO / "documents"], tenant=settings.PRIMARY_TENANT_ID, collection=collection)
-        yield collection
+        yield QuestionSet("demo", read_golden(DEMO / "golden.jsonl"), collection)
 
 
 def say(what: str) -> None:

@@ -25,6 +25,7 @@ from retrieval.search import retrieve
 Order = Callable[[Retrieval], list[int]]
 Judge = Callable[[Sequence[bool], int], float]  # hits in order, and how many there are to find
 
+SETS = ("faquad", "pira", "demo")
 RRF_K = 60  # Cormack, Clarke and Büttcher 2009
 
 
@@ -57,8 +58,8 @@ class Found:
 
 def measure(options: Options) -> Iterator[Line]:
     """All cases in turn."""
-    yield from missing_sets(options)
-    with installed_sets(options) as sets:
+    yield from missing_sets(options, *SETS)
+    with installed_sets(options, *SETS) as sets:
         for case in _cases(sets):
             found = _search(case, options.limit)
             yield from _quality(case.name, found)

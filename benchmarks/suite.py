@@ -14,7 +14,7 @@ from benchmarks.page import write_page
 
 
 def run_all(options: Options) -> int:
-    """0 where every benchmark came to its end; the page says which failed, and the others run all the same."""
+    """0 where every benchmark came to its end, else 1; the page says which failed, and the others run all the same."""
     options.results.parent.mkdir(parents=True, exist_ok=True)
     with options.results.open("a", encoding="utf-8") as results:
         worst = max(_run(name, options, results) for name in BENCHMARKS)
@@ -34,7 +34,7 @@ def _run(name: str, options: Options, results: TextIO) -> int:
         failed = skipped("all", f"it failed with exit status {process.returncode}")
         results.write(failed.to_json(name, describe_run(name, options)) + "\n")
     print(f"bench-{name}: {time.monotonic() - started:.0f} s, exit {process.returncode}", file=sys.stderr)
-    return abs(process.returncode)
+    return int(process.returncode != 0)
 
 
 def _command(name: str, options: Options) -> list[str]:
