@@ -103,10 +103,11 @@ def _example(example: Mapping[str, Any]) -> dict[str, Any]:
             verdicts[False] = _("refused, though answerable")
     confidence = _("C %(confidence)s, tau %(tau)s")
     values = {"confidence": wording.number(example["C"], 2), "tau": wording.number(example["tau"], 2)}
-    facts = [wording.modes().get(example["mode"], ""), confidence % values, example["kind"], example["document"]]
+    kind = wording.subjects().get(example["kind"], example["kind"])
+    facts = [wording.modes().get(example["mode"], ""), confidence % values, kind, example["document"]]
     verdict = verdicts.get(example["right"], _("nobody knows what is right"))
     return {**example, "verdict": verdict, "facts": [fact for fact in facts if fact]}
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return wording.in_one_line(text).replace("|", "\\|")
