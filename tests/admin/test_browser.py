@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import PATIENCE_MS, needs_chromium, running_browser
 from tests.http.served import PASSWORD, Server, running_server
 
-CHROMIUM = "/usr/bin/chromium"
 WIDTHS = (1280, 390)
+
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +24,15 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
+    with running_browser() as running:
+        yield running
 
 
 @contextmanager
 def signed_in(browser: Browser, server: Server, width: int) -> Iterator[Page]:
     """A page of the panel that fails the test for any error in the console."""
     page = browser.new_page(viewport={"width": width, "height": 900}, locale="pt-BR")
+    page.set_default_timeout(PATIENCE_MS)
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -39,6 +40,7 @@ def signed_in(browser: Browser, server: Server, width: int) -> Iterator[Page]:
     page.get_by_label("Usuário").fill("chefe")
     page.get_by_label("Senha", exact=False).first.fill(PASSWORD)
     page.get_by_role("button", name="Acessar").click()
+    expect(page).to_have_url(f"{server.url}/admin/")
     yield page
     page.close()
     assert problems == []

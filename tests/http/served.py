@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import secrets
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,11 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.ports import free_port
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("sintra-dia-inteiro.md", "cancelamento-e-reembolso.md", "criancas-e-cadeirinhas.md")
 ORIGIN = "https://site.example"
 PASSWORD = "senha-de-teste"
-_START_PATIENCE_S = 90
+PATIENCE_S = 300
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,8 @@ class Server:
 
 @contextmanager
 def running_server() -> Iterator[Server]:
-    var = Path(os.environ["AION_VAR_DIR"]) / "served"
-    var.mkdir(exist_ok=True)
-    port = _free_port()
+    var = Path(tempfile.mkdtemp(prefix="served-", dir=os.environ["AION_VAR_DIR"]))
+    port = free_port()
     old_env = var / "old.env"
     old_env.write_text(OLD_ENV.format(port=port, origin=ORIGIN))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AION_")} | {
@@ -72,7 +74,7 @@ def running_server() -> Iterator[Server]:
         yield server
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 # As the older design's installations have it, placeholders apart.
@@ -93,24 +95,17 @@ AION_ALLOWED_ORIGINS={origin}
 
 
 def _own_database(url: str) -> str:
-    """A new database beside the one of this test run."""
+    """A new database beside the one of this test run, and beside that of another server which still runs."""
     import psycopg
 
+    name = f"served_{secrets.token_hex(4)}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS aion_served")
-        connection.execute("CREATE DATABASE aion_served")
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path="/aion_served"))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise AssertionError(f"gunicorn ended with {process.returncode}")

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, ViewportSize, expect
 
+from tests.browser import PATIENCE_MS, needs_chromium, running_browser
 from tests.http.served import PASSWORD, Server
 
-CHROMIUM = shutil.which("chromium")
 QUESTION = "Quanto custa o passeio de dia inteiro a Sintra?"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
+    with running_browser() as running:
+        yield running
 
 
 @pytest.fixture
@@ -37,6 +34,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
     def open_page(*, phone: bool = False, username: str = "ana") -> Page:
         size = PHONE if phone else DESKTOP
         context = browser.new_context(locale="pt-BR", base_url=server.url, viewport=size, reduced_motion="reduce")
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -81,6 +79,7 @@ def too_wide(page: Page) -> list[str]:
 
 def test_a_stranger_is_asked_to_sign_in(browser: Browser, server: Server) -> None:
     page = browser.new_page(locale="pt-BR")
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(server.url)
     assert page.url.startswith(f"{server.url}/entrar/")
     page.get_by_label("Usuário").fill("ana")
@@ -145,7 +144,8 @@ def test_ones_own_history_is_opened_renamed_and_deleted(visit: Callable[..., Pag
     row.hover()
     row.get_by_role("button", name=re.compile("^Renomear")).click()
     page.get_by_label("Novo nome").fill("Preço de Sintra")
-    page.keyboard.press("Enter")
+    with page.expect_response("**/api/ai/conversations/*"):
+        page.keyboard.press("Enter")
     page.get_by_role("button", name="Nova conversa").first.click()
     expect(turn(page)).to_have_count(0)
     page.reload()
@@ -252,6 +252,7 @@ def test_the_page_confines_itself(visit: Callable[..., Page], server: Server) ->
 def test_signing_out_ends_the_session(visit: Callable[..., Page], server: Server) -> None:
     page = visit()
     page.get_by_role("button", name="Sair").click()
+    expect(page).to_have_url(re.compile("/entrar/"))
     page.goto("/")
     assert "/entrar/" in page.url
 

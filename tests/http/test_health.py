@@ -35,7 +35,14 @@ def test_a_merged_adapter_is_no_longer_loaded(client: Client, monkeypatch: pytes
     assert (body["adapter_loaded"], body["merged"]) == (False, True)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks that may take as long as a slow machine needs."""
+    monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 60)
+
+
 @pytest.mark.django_db
+@pytest.mark.usefixtures("patient")
 def test_everything_there_is_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     serving(monkeypatch)
     response = client.get("/ready")
@@ -53,6 +60,7 @@ def test_a_model_still_loading_is_not_ready(client: Client, monkeypatch: pytest.
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("patient")
 def test_a_broker_that_is_gone_is_named(client: Client, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     serving(monkeypatch)
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"

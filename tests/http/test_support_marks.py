@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-NODE = shutil.which("node")
+from tests.node import NODE, needs_node
+
 MODULE = Path(__file__).resolve().parents[2] / "static" / "chat" / "js" / "support.js"
 PASSAGE = "O passeio sai às 8h30. Custa 89 € por adulto, almoço à parte. Crianças até 3 anos não pagam."
 
-pytestmark = pytest.mark.skipif(NODE is None, reason="node is not installed")
+pytestmark = needs_node
 
 
 def run(expression: str, *arguments: Any) -> Any:
@@ -24,8 +24,8 @@ def run(expression: str, *arguments: Any) -> Any:
         const given = {json.dumps(arguments)};
         console.log(JSON.stringify({expression}));
     """
-    command = [str(NODE), "--input-type=module", "-e", script]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout)
+    command = [NODE, "--input-type=module", "-e", script]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
 
 
 def marked(answer: str, number: int = 1, passage: str = PASSAGE) -> list[str]:
