@@ -1,0 +1,22 @@
+"""Golden questions, whose answer and source are known: `files` reads them, `scratch` gives their documents a place to
+be searched in, `sources` finds where there each answer stands.
+"""
+
+from chat.golden.files import read_golden
+from chat.golden.questions import GoldenQuestion, GoldenSet, only_split
+from chat.golden.scratch import INSTALLED, leave_out_installed, places_to_search, scratch, sweep
+from chat.golden.sources import Source, find_sources
+
+__all__ = [
+    "INSTALLED",
+    "GoldenQuestion",
+    "GoldenSet",
+    "Source",
+    "find_sources",
+    "leave_out_installed",
+    "only_split",
+    "places_to_search",
+    "read_golden",
+    "scratch",
+    "sweep",
+]
