@@ -22,7 +22,7 @@ from chat.grounding import CITATION
 from inference.engine import Engine, GenerationRequest, GenerationResult
 
 SETS = ("faquad", "demo")
-ASKED = 60
+ASKED = 48
 MAX_NEW_TOKENS = 96
 BARE = "bare model"
 

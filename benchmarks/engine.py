@@ -20,7 +20,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from benchmarks.engines import adapter_in
 from benchmarks.lines import Line, beside, skipped
-from benchmarks.llama import LlamaPeer, llama_peer
+from benchmarks.llama import LlamaPeer, is_installed, llama_peer
 from benchmarks.options import Options
 from benchmarks.prompts import prompts_of
 from benchmarks.questions import examined, installed_demo, say
@@ -71,9 +71,10 @@ def measure(options: Options) -> Iterator[Line]:
 
 
 def _same_length(base: Served, folded: Served, prompts: Sequence[list[int]], options: Options) -> Iterator[Line]:
-    if not options.llama.exists():
+    compares = is_installed(options.llama)
+    if not compares:
         yield skipped(LLAMA, "it is not installed: `make bench-engine` compiles it, which takes a C++ compiler")
-    with llama_peer(options.llama) if options.llama.exists() else nullcontext() as peer:
+    with llama_peer(options.llama) if compares else nullcontext() as peer:
         ways = {
             OURS: lambda ids: _decoded(base, ids, SAME_LENGTH_TOKENS, drafts=0, ends=False),
             FOLDED: lambda ids: _decoded(folded, ids, SAME_LENGTH_TOKENS, drafts=0, ends=False),
@@ -124,7 +125,7 @@ def _lines(
     served: Served,
     prompts: Sequence[list[int]],
 ) -> Iterator[Line]:
-    about = {"n": len(prompts), "prompt_tokens": round(fmean(map(len, prompts)))}
+    about: dict[str, object] = {"n": len(prompts), "prompt_tokens": round(fmean(map(len, prompts)))}
     about |= {"dtype": str(served.model.dtype).removeprefix("torch."), "threads": torch.get_num_threads()}
     for metric, figure in figures.items():
         values = {name: figure(own) for name, own in runs.items()}

@@ -42,8 +42,10 @@ def _point_environment_at(var: Path, database_url: str) -> None:
 def _set_up() -> None:
     import django
     from django.core.management import call_command
+    from django.utils import translation
 
     django.setup()
+    translation.activate("en")  # what is refused is said in the page's language
     call_command("migrate", verbosity=0)
 
 

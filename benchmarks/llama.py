@@ -33,6 +33,11 @@ class LlamaPeer:
         return times["first_s"], times["rest_s"]
 
 
+def is_installed(python: Path) -> bool:
+    """Whether that Python has it: compiling may have failed, or nobody has asked for it."""
+    return python.exists() and subprocess.run([python, "-c", "import llama_cpp"], capture_output=True).returncode == 0
+
+
 @contextmanager
 def llama_peer(python: Path) -> Iterator[LlamaPeer]:
     """Runs while the block does. Raises `ModelNotFound` where the weights are not installed."""

@@ -102,7 +102,7 @@ def _own(row: Row) -> str:
 def _peer(row: Row | None) -> str:
     if row is None:
         return ""
-    return _figure(row["peer"]) + (f" (×{row['ratio']:.2f})" if row["ratio"] is not None else "")
+    return _figure(row["peer"]) + (f" (×{row['ratio']:.3g})" if row["ratio"] is not None else "")
 
 
 def _figure(value: float) -> str:
