@@ -25,10 +25,10 @@ class Line:
 
     @property
     def ratio(self) -> float | None:
-        """AION's figure by the peer's."""
+        """AION's figure by the peer's, to three digits."""
         if self.value is None or not self.peer_value:
             return None
-        return round(self.value / self.peer_value, 3)
+        return float(f"{self.value / self.peer_value:.3g}")
 
     def to_json(self, benchmark: str, run: Mapping[str, object]) -> str:
         """The line; `run` says when, where and how: it joins the conditions, as does the peer's name."""

@@ -43,3 +43,7 @@ def test_what_is_skipped_says_why():
     row = json.loads(skipped("pira", "no folder was given").to_json("gate", RUN))
 
     assert (row["metric"], row["value"], row["conditions"]["why"]) == ("skipped", None, "no folder was given")
+
+
+def test_a_ratio_keeps_its_digits_however_small():
+    assert Line("demo", "seconds_per_answer", 0.006, "bare model", 25.6).ratio == 0.000234
