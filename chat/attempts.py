@@ -14,12 +14,13 @@ from chat.answers import Asker, Mode, SentenceReleased, StillWaiting
 from chat.connections import give_back_connection
 from chat.control import ChatPolicy
 from chat.drafting import STOP, Draft, draft
-from chat.evidence import Packed, Weighed, quote
+from chat.evidence import Packed, Weighed
 from chat.exceptions import FallbackFailed
 from chat.fallback import Spending, ask_provider
 from chat.grounding import Fault
 from chat.models import ChatSettingsRevision
 from chat.prompts import build_messages
+from chat.quotation import quote
 from chat.router import LocalFailure
 from inference.engine import Engine, GenerationRequest, GenerationResult, Priority
 from inference.exceptions import DeadlineExceeded, EngineBusy, EngineUnavailable, GenerationFailed, InferenceError
@@ -58,7 +59,7 @@ def answer_locally(
 ) -> Attempt:
     """Generate; where the check fails, or the policy prefers it, quote. Overload is never worked around by quoting."""
     if policy.answer_mode != ChatSettingsRevision.Mode.GENERATE:
-        quoted = _quotation(packed, sentences, LocalFailure.UNSUPPORTED)
+        quoted = _quotation(question, packed, sentences, LocalFailure.UNSUPPORTED)
         if quoted.failure is None or policy.answer_mode == ChatSettingsRevision.Mode.QUOTE:
             return quoted
     request = GenerationRequest(
@@ -84,7 +85,7 @@ def answer_locally(
     if said.fault is None:
         return _drafted(said, packed, generate_ms)
     failure = LocalFailure.EMPTY if said.fault is Fault.EMPTY else LocalFailure.UNSUPPORTED
-    outcome = _quotation(packed, sentences, failure)
+    outcome = _quotation(question, packed, sentences, failure)
     outcome.result, outcome.generate_ms = said.result, generate_ms
     return outcome
 
@@ -131,8 +132,8 @@ def _drafted(said: Draft, packed: Packed, generate_ms: float) -> Outcome:
     )
 
 
-def _quotation(packed: Packed, sentences: Weighed, failure: LocalFailure) -> Outcome:
-    quotation = quote(packed, sentences)
+def _quotation(question: str, packed: Packed, sentences: Weighed, failure: LocalFailure) -> Outcome:
+    quotation = quote(question, packed, sentences)
     if quotation is None:
         return Outcome(packed=packed, failure=failure)
     return Outcome(quotation.text, "quote", packed, quotation.numbers, grounded=True)

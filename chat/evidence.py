@@ -1,4 +1,4 @@
-"""Which sentences carry the answer: weighed against the question, packed for the prompt, quoted where that is safer.
+"""Which sentences carry the answer: weighed against the question, packed for the prompt.
 
 Knows passages and vectors, not models or routes. Sentences beat whole passages for a small model (measured: the best
 two hold the gold answer of 83 % of the questions).
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chat.grounding import Passage
-from chat.prompts import PackedPassage, plain_brackets
+from chat.prompts import PackedPassage
 from retrieval.embeddings import get_embedder
 from retrieval.results import QueryTerm, RetrievedChunk
-from retrieval.text import fold, split_sentences, tokens
+from retrieval.text import split_sentences, tokens
 
 EVIDENCE_PASSAGES = 4
 SENTENCES_PER_PASSAGE = 24
@@ -29,21 +29,10 @@ SIMILARITY_FLOOR, SIMILARITY_CEILING = 0.75, 0.92  # E5 cosines of Portuguese se
 RANK_BONUS = 0.1
 CHARACTERS_PER_TOKEN = 2.7  # of the bundled model's tokenizer on Portuguese; others need fewer tokens
 GAP = " […] "
-# Measured on FaQuAD (187 questions, no model): 89 % of what is quoted holds the gold answer, 91 % of the citations are
-# right; below .55 support half of it does. Taking a second sentence already at .8 of the best one's support finds 1 %
-# more answers and costs 4 % of the citations; taking none loses 5 % of the answers.
-QUOTE_SUPPORT = 0.55
-SECOND_SHARE = 0.9
-LIST_ITEMS = 8
 BARE_HEADING_WORDS = 9
 ANNOUNCING = 0.3  # of its support is left to a line that announces others: it is never the best sentence for that alone
 
-_LEANS_BACK = re.compile(
-    r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"
-    r"tal|tais|assim|porem|alem disso|por isso|nesse caso|contudo|entretanto|tambem)\b"
-)
-_STEP = re.compile(r"\s*\d{1,2}[.)]\s")
-_ITEM = re.compile(r"\s*(?:[-*•–]|\d{1,2}[.)]|[a-z]\))\s")
+LIST_ITEM = re.compile(r"\s*(?:[-*•–]|\d{1,2}[.)]|[a-z]\))\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +48,9 @@ class SentenceVectors:
 class WeighedSentence:
     """A sentence of the passage at `passage` (0-based, in the order given) and how well it fits the question.
 
-    `overlap` is the share of the question's idf found in it or in the heading it stands under, `similarity` the cosine,
-    `support` in [0, 1] their mean, the cosine rescaled, and a little for the passage's rank.
+    `about` maps each of the question's stems found in it, or in the heading it stands under, to its share of the
+    question's idf; `overlap` is their sum, `similarity` the cosine, `support` in [0, 1] the mean of both, the cosine
+    rescaled, and a little for the passage's rank.
     """
 
     passage: int
@@ -69,6 +59,7 @@ class WeighedSentence:
     overlap: float
     similarity: float
     support: float
+    about: Mapping[str, float] = field(default_factory=dict)
 
 
 Weighed = tuple[WeighedSentence, ...]
@@ -88,14 +79,6 @@ class Packed:
         return tuple(
             Passage.of(number, f"{chunk.name}. {chunk.text}") for number, chunk in enumerate(self.chunks, start=1)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Quotation:
-    """Sentences of the documents themselves, cited, and the numbers they cite."""
-
-    text: str
-    numbers: frozenset[int]
 
 
 def term_weights(terms: Iterable[QueryTerm], chunk_count: int) -> dict[str, float]:
@@ -133,15 +116,16 @@ def weigh_sentences(
         announcers = announcing_lines(sentences.texts)
         for index, (text, stems) in enumerate(zip(sentences.texts, sentences.stems, strict=True)):
             announcer = announcers[index]
-            about = stems | heading | (sentences.stems[announcer] if announcer is not None else frozenset())
-            overlap = sum(weights[stem] for stem in about & weights.keys()) / total
+            held = stems | heading | (sentences.stems[announcer] if announcer is not None else frozenset())
+            about = {stem: weights[stem] / total for stem in held & weights.keys()}
+            overlap = sum(about.values())
             similarity = float(similarities[index])
             if announcer == index - 1:
                 similarity = max(similarity, float(similarities[announcer]))
             support = ((overlap + rescale(similarity)) / 2 + RANK_BONUS / (place + 1)) / (1 + RANK_BONUS)
             if announcer == index:
                 support *= ANNOUNCING
-            weighed.append(WeighedSentence(place, index, text, overlap, similarity, support))
+            weighed.append(WeighedSentence(place, index, text, overlap, similarity, support, about))
     return tuple(sorted(weighed, key=lambda sentence: -sentence.support))
 
 
@@ -198,23 +182,6 @@ def pack_whole(chunks: Sequence[RetrievedChunk], budget_tokens: int) -> Packed:
     return _packed(fitting)
 
 
-def quote(packed: Packed, weighed: Weighed) -> Quotation | None:
-    """The sentences that support an answer best, in the documents' words; None where support is weak."""
-    citable = [sentence for sentence in weighed if sentence.passage in packed.places]
-    if not citable or citable[0].support < QUOTE_SUPPORT:
-        return None
-    best = citable[0]
-    chosen = [best, *(other for other in citable[1:2] if other.support >= SECOND_SHARE * best.support)]
-    wanted = {place for sentence in chosen for place in _with_what_it_leans_on(sentence, weighed)}
-    texts = {(sentence.passage, sentence.index): sentence.text for sentence in weighed}
-    lines: list[str] = []
-    for passage in dict.fromkeys(sentence.passage for sentence in chosen):
-        number = packed.places.index(passage) + 1
-        own = [texts[place] for place in sorted(place for place in wanted if place[0] == passage)]
-        lines.append(_cited(own, number))
-    return Quotation("\n".join(lines), frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen))
-
-
 def _choose_within(weighed: Weighed, budget_tokens: int) -> dict[int, dict[int, str]]:
     """Sentence texts by passage and index: best first, each with the one after and the one before it."""
     texts = {(sentence.passage, sentence.index): sentence.text for sentence in weighed}
@@ -239,52 +206,22 @@ def _excerpt(sentences: Mapping[int, str]) -> str:
     previous: int | None = None
     for index in sorted(sentences):
         if previous is not None:
-            pieces.append(_gap_before(sentences[index]) if index == previous + 1 else GAP)
+            pieces.append(gap_before(sentences[index]) if index == previous + 1 else GAP)
         pieces.append(sentences[index].strip())
         previous = index
     return "".join(pieces)
 
 
-def _with_what_it_leans_on(sentence: WeighedSentence, weighed: Weighed) -> set[tuple[int, int]]:
-    """The sentence, the one before where it points back ("Nesse caso, …"), the list that it
-    announces, the other steps where it is one of several."""
-    texts = {other.index: other.text for other in weighed if other.passage == sentence.passage}
-    places = {(sentence.passage, sentence.index)}
-    if _LEANS_BACK.match(fold(sentence.text)) and sentence.index - 1 in texts:
-        places.add((sentence.passage, sentence.index - 1))
-    if sentence.text.rstrip().endswith(":"):
-        places |= {(sentence.passage, index) for index in _run(texts, _ITEM, sentence.index, 1)}
-    if _STEP.match(sentence.text):
-        steps = {*_run(texts, _STEP, sentence.index, 1), *_run(texts, _STEP, sentence.index, -1)}
-        places |= {(sentence.passage, index) for index in steps}
-    return places
-
-
-def _run(texts: Mapping[int, str], kind: re.Pattern[str], start: int, direction: int) -> Iterator[int]:
-    """The indexes next to `start` that go on with the same kind of line."""
-    for distance in range(1, LIST_ITEMS + 1):
-        index = start + direction * distance
-        if not kind.match(texts.get(index, "")):
-            return
-        yield index
-
-
 def _is_bare_heading(text: str) -> bool:
     """A line such as "TELEFONES" or "Atividades com barco" names what follows and says nothing itself."""
-    says_something = text.rstrip()[-1:] in ".!?;:" or ";" in text or any(map(str.isdigit, text)) or _ITEM.match(text)
+    says_something = (
+        text.rstrip()[-1:] in ".!?;:" or ";" in text or any(map(str.isdigit, text)) or LIST_ITEM.match(text)
+    )
     return len(text.split()) < BARE_HEADING_WORDS and not says_something
 
 
-def _cited(sentences: Sequence[str], number: int) -> str:
-    text = ""
-    for sentence in sentences:
-        text += (_gap_before(sentence) if text else "") + plain_brackets(sentence.strip())
-    end = text[-1] if text[-1:] in ".!?" else ""
-    return f"{text[: len(text) - len(end)]} [{number}]{end or '.'}"
-
-
-def _gap_before(sentence: str) -> str:
-    return "\n" if _ITEM.match(sentence) else " "
+def gap_before(sentence: str) -> str:
+    return "\n" if LIST_ITEM.match(sentence) else " "
 
 
 def _packed(listed: Sequence[tuple[int, RetrievedChunk, str]]) -> Packed:

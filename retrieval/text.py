@@ -21,6 +21,35 @@ ASKING_WORDS = (
     "favor obrigado obrigada então já também seu sua seus suas meu minha fica ficam faz fazer fazem acontece "
     "entre sobre"
 )
+SHORTEST_PLURAL = 4
+SINGULAR_ALREADY = frozenset("mais demais jamais pais cais seis dezesseis dois depois pois".split())
+IRREGULAR = {
+    "leis": "lei",
+    "reis": "rei",
+    "bois": "boi",
+    "maes": "mae",
+    "faceis": "facil",
+    "dificeis": "dificil",
+    "uteis": "util",
+    "frageis": "fragil",
+}
+PLURALS = tuple(
+    (re.compile(ending), singular)
+    for ending, singular in (
+        ("(?:oes|aes|aos)$", "ao"),
+        ("ns$", "m"),
+        ("(?<=[aeou])is$", "l"),
+        ("(?<=[bcdfgklmprtw])s$", ""),
+    )
+)
+SUFFIXES = (
+    ("cao", "ção"),
+    ("ao", "ão"),
+    ("encia", "ência"),
+    ("ancia", "ância"),
+    ("avel", "ável"),
+    ("ivel", "ível"),
+)
 _local = threading.local()
 
 
@@ -57,7 +86,27 @@ def _stem(word: str) -> str:
         return THOUSANDS.sub("", word).removesuffix(",00")
     if not hasattr(_local, "stemmer"):
         _local.stemmer = snowballstemmer.stemmer("portuguese")  # it keeps state while it works: one a thread
-    return str(_local.stemmer.stemWord(word))
+    return fold(_local.stemmer.stemWord(_accented(_singular(word))))
+
+
+def _singular(word: str) -> str:
+    """The plurals that the stemmer leaves alone: `hoteis`, `passagens`, `reclamacoes`, `vouchers`."""
+    if len(word) < SHORTEST_PLURAL or word in SINGULAR_ALREADY:
+        return word
+    if word in IRREGULAR:
+        return IRREGULAR[word]
+    for ending, singular in PLURALS:
+        if ending.search(word):
+            return ending.sub(singular, word)
+    return word
+
+
+def _accented(word: str) -> str:
+    """With the accent its suffix is written with, by which the stemmer knows it: `reclamacao` ends in `ção`."""
+    for plain, written in SUFFIXES:
+        if word.endswith(plain) and len(word) > SHORTEST_PLURAL:
+            return word.removesuffix(plain) + written
+    return word
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,133 @@
+"""An answer in the documents' own words: the sentences that support it best, cited. Pure.
+
+Where a model is too small to write well, this answers better than it does, and it cannot invent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from chat.evidence import GAP, LIST_ITEM, Packed, Weighed, WeighedSentence, gap_before
+from chat.prompts import plain_brackets
+from retrieval.text import fold, tokens
+
+# Record 13 has the figures. Below the support half of what is quoted holds the answer. A second sentence is worth its
+# length only where it is about something in the question that the first is not about.
+QUOTE_SUPPORT = 0.55
+SECOND_SHARE = 0.9
+SECOND_ADDS = 0.15
+SECOND_AMONG = 4
+LONG_SENTENCE = 30  # words; a longer one is cut to the clauses that bear on the question,
+CUT_TO = 15  # but not below this
+LIST_ITEMS = 8
+
+_LEANS_BACK = re.compile(
+    r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"
+    r"tal|tais|assim|porem|alem disso|por isso|nesse caso|contudo|entretanto|tambem)\b"
+)
+_ASKS_WHO = re.compile(r"\bquem\b")
+_STEP = re.compile(r"\s*\d{1,2}[.)]\s")
+_CLAUSE_END = re.compile(r"(?<=[,;:])\s+|\s+(?=\()|(?<=\))\s+|\s+[–—]\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """Sentences of the documents themselves, cited, and the numbers they cite."""
+
+    text: str
+    numbers: frozenset[int]
+
+
+def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
+    """The sentences that support an answer to `question` best, in the documents' words; None where support is weak."""
+    citable = [sentence for sentence in weighed if sentence.passage in packed.places]
+    if not citable or citable[0].support < QUOTE_SUPPORT:
+        return None
+    chosen = [citable[0], *_second(citable)]
+    wanted = {place for sentence in chosen for place in _with_what_it_leans_on(sentence, weighed)}
+    whole_start = bool(_ASKS_WHO.search(fold(question)))
+    texts = {(each.passage, each.index): _to_the_point(each, whole_start=whole_start) for each in weighed}
+    lines: list[str] = []
+    for passage in dict.fromkeys(sentence.passage for sentence in chosen):
+        number = packed.places.index(passage) + 1
+        own = [texts[place] for place in sorted(place for place in wanted if place[0] == passage)]
+        lines.append(_cited(own, number))
+    return Quotation("\n".join(lines), frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen))
+
+
+def _second(citable: Sequence[WeighedSentence]) -> list[WeighedSentence]:
+    """One that is nearly as good as the best and about something in the question that the best is not about."""
+    best = citable[0]
+    for other in citable[1:SECOND_AMONG]:
+        adds = sum(share for stem, share in other.about.items() if stem not in best.about)
+        if adds >= SECOND_ADDS and other.support >= SECOND_SHARE * best.support:
+            return [other]
+    return []
+
+
+def _to_the_point(sentence: WeighedSentence, *, whole_start: bool) -> str:
+    """The sentence; a long one cut to the clauses that hold what is asked about, and the one after them.
+
+    `whole_start` keeps what stands before them: who does something is said there.
+    """
+    text = sentence.text
+    clauses = _clauses(text)
+    asked = [set(tokens(text[start:end])) & sentence.about.keys() for start, end in clauses]
+    if len(text.split()) < LONG_SENTENCE or not any(asked):
+        return text
+    first, last = _narrowest(asked)
+    first = 0 if whole_start else first
+    last = min(last + 1, len(clauses) - 1)
+    while len(text[clauses[first][0] : clauses[last][1]].split()) < CUT_TO:
+        first, last = (first, last + 1) if last + 1 < len(clauses) else (first - 1, last)
+    kept = text[clauses[first][0] : clauses[last][1]].rstrip(",;: ")
+    return f"{GAP.lstrip() if first else ''}{kept}{GAP.rstrip() if last + 1 < len(clauses) else ''}"
+
+
+def _narrowest(asked: Sequence[set[str]]) -> tuple[int, int]:
+    """The fewest neighbouring clauses that hold all that any clause holds, from the first to the last."""
+    everything = set().union(*asked)
+    spans = ((first, last) for first in range(len(asked)) for last in range(first, len(asked)))
+    holding = (span for span in spans if set().union(*asked[span[0] : span[1] + 1]) >= everything)
+    return min(holding, key=lambda span: span[1] - span[0])
+
+
+def _clauses(text: str) -> list[tuple[int, int]]:
+    """Where the clauses of `text` begin and end, as its punctuation shows them."""
+    ends = [(match.start(), match.end()) for match in _CLAUSE_END.finditer(text)]
+    starts = [0, *(end for _start, end in ends)]
+    return list(zip(starts, [*(start for start, _end in ends), len(text)], strict=True))
+
+
+def _with_what_it_leans_on(sentence: WeighedSentence, weighed: Weighed) -> set[tuple[int, int]]:
+    """The sentence, the one before where it points back ("Nesse caso, …"), the list that it announces, the other steps
+    where it is one of several."""
+    texts = {other.index: other.text for other in weighed if other.passage == sentence.passage}
+    places = {(sentence.passage, sentence.index)}
+    if _LEANS_BACK.match(fold(sentence.text)) and sentence.index - 1 in texts:
+        places.add((sentence.passage, sentence.index - 1))
+    if sentence.text.rstrip().endswith(":"):
+        places |= {(sentence.passage, index) for index in _run(texts, LIST_ITEM, sentence.index, 1)}
+    if _STEP.match(sentence.text):
+        steps = {*_run(texts, _STEP, sentence.index, 1), *_run(texts, _STEP, sentence.index, -1)}
+        places |= {(sentence.passage, index) for index in steps}
+    return places
+
+
+def _run(texts: Mapping[int, str], kind: re.Pattern[str], start: int, direction: int) -> Iterator[int]:
+    """The indexes next to `start` that go on with the same kind of line."""
+    for distance in range(1, LIST_ITEMS + 1):
+        index = start + direction * distance
+        if not kind.match(texts.get(index, "")):
+            return
+        yield index
+
+
+def _cited(sentences: Sequence[str], number: int) -> str:
+    text = ""
+    for sentence in sentences:
+        text += (gap_before(sentence) if text else "") + plain_brackets(sentence.strip())
+    end = text[-1] if text[-1:] in ".!?" else ""
+    return f"{text[: len(text) - len(end)]} [{number}]{end or '.'}"

@@ -1,0 +1,90 @@
+"""An answer in the documents' own words: which sentences, how much of them, and what they lean on."""
+
+from __future__ import annotations
+
+from chat.confidence import read
+from chat.evidence import WeighedSentence, pack, pack_whole
+from chat.quotation import CUT_TO, Quotation, quote
+from tests.chat.test_evidence import OTHER, QUESTION, chunk, retrieval_of
+
+
+def test_a_quotation_is_the_documents_own_words_with_what_they_lean_on():
+    texts = ["A van sai do Rossio.", "O almoço custa 18 euros.", "Ele inclui a bebida."]
+    supports = [0.1, 0.2, 0.9]
+    sentences = tuple(
+        WeighedSentence(0, index, texts[index], 0.5, 0.85, supports[index])
+        for index in sorted(range(3), key=lambda index: -supports[index])
+    )
+    quotation = quote(QUESTION, pack_whole((chunk(1, " ".join(texts)),), 600), sentences)
+    assert quotation == Quotation("O almoço custa 18 euros. Ele inclui a bebida [1].", frozenset({1}))
+
+
+def test_a_list_is_quoted_with_its_items():
+    steps = chunk(
+        1, "Outras coisas ficam aqui. Para cancelar o passeio:\n1. Abra o e-mail.\n2. Clique em cancelar.\n\nBom dia."
+    )
+    sentences = read(retrieval_of("Como cancelar o passeio?", steps), passages=4).sentences
+    quotation = quote(QUESTION, pack((steps,), sentences, 600), sentences)
+    assert quotation is not None
+    assert quotation.text == "Para cancelar o passeio:\n1. Abra o e-mail.\n2. Clique em cancelar [1]."
+
+
+def test_weak_support_is_not_quoted():
+    sentences = read(retrieval_of("Qual a cor preferida do guia?", OTHER), passages=4).sentences
+    assert quote(QUESTION, pack((OTHER,), sentences, 600), sentences) is None
+
+
+def test_one_step_is_quoted_with_the_others():
+    steps = chunk(1, "Bom dia.\n1. Abra o e-mail.\n2. Clique em cancelar.\n3. Confirme o cancelamento.\nBoa viagem.")
+    sentences = read(retrieval_of("Onde clique em cancelar?", steps), passages=4).sentences
+    quotation = quote(QUESTION, pack((steps,), sentences, 600), sentences)
+    assert quotation is not None
+    assert quotation.text == "1. Abra o e-mail.\n2. Clique em cancelar.\n3. Confirme o cancelamento [1]."
+
+
+def test_nothing_packed_is_nothing_quoted():
+    assert quote(QUESTION, pack((), (), 600), ()) is None
+
+
+def sentence(text, support, about, *, passage=0, index=0):
+    return WeighedSentence(passage, index, text, sum(about.values()), 0.85, support, about)
+
+
+def test_a_second_sentence_is_quoted_where_it_is_about_what_the_first_is_not():
+    whole = sentence("O dia inteiro dura nove horas.", 0.9, {"inteir": 0.5})
+    half = sentence("O meio dia dura quatro horas.", 0.85, {"mei": 0.4}, index=1)
+    again = sentence("O dia inteiro sai cedo.", 0.89, {"inteir": 0.5}, index=2)
+    packed = pack_whole((chunk(1, " ".join(each.text for each in (whole, half, again))),), 600)
+    said = quote("Dia inteiro ou meio dia?", packed, (whole, again, half))
+    assert said is not None
+    assert said.text == "O dia inteiro dura nove horas. O meio dia dura quatro horas [1]."
+
+
+LONG = (
+    "Para atender à resolução do conselho, que trata dos prazos da universidade e de suas unidades, a comissão de cada "
+    "curso aprova o plano de estudos, ouvido o colegiado; o registro em ata é feito pela secretaria, que o publica."
+)
+PLAN = sentence(LONG, 0.9, {"plan": 0.5, "estud": 0.5})
+
+
+def test_a_long_sentence_is_cut_to_the_clauses_that_bear_on_the_question_and_says_so():
+    said = quote("Como é aprovado o plano de estudos?", pack_whole((chunk(1, LONG),), 600), (PLAN,))
+    assert said is not None
+    assert said.text == (
+        "[…] a comissão de cada curso aprova o plano de estudos, ouvido o colegiado; o registro em ata é feito pela "
+        "secretaria […] [1]."
+    )
+    assert len(said.text.replace("[…]", "").split()) >= CUT_TO
+
+
+def test_who_does_it_is_not_cut_away():
+    said = quote("Quem aprova o plano de estudos?", pack_whole((chunk(1, LONG),), 600), (PLAN,))
+    assert said is not None
+    assert said.text.startswith("Para atender à resolução")
+
+
+def test_a_short_sentence_stays_whole():
+    short = sentence("Em regra, o plano de estudos é aprovado pela comissão, em reunião.", 0.9, {"plan": 0.5})
+    said = quote("Quando o plano é aprovado?", pack_whole((chunk(1, short.text),), 600), (short,))
+    assert said is not None
+    assert said.text == "Em regra, o plano de estudos é aprovado pela comissão, em reunião [1]."
