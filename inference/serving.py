@@ -91,10 +91,10 @@ def _engine_of_a_command() -> Engine:
 
 
 def _serve_desired(engine: Engine) -> None:
-    from inference.adapters import desired_state, served_adapter
+    from inference.adapters import desired_state, first_desired_state, served_adapter
 
     try:
-        if desired := desired_state():
+        if desired := desired_state() or first_desired_state():
             engine.serve_adapter(served_adapter(desired))
     except (DatabaseError, AdapterRejected) as exc:
         logger.warning("the base model serves without its adapter: %s", exc)

@@ -127,6 +127,15 @@ def test_the_first_start_serves_the_default_adapter(
     assert serving.engine_status().adapter == "default"
 
 
+def test_a_command_before_any_start_serves_the_default_adapter(
+    make_adapter: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "AION_ADAPTER_DIR", str(make_adapter("default")))
+    engine = serving._engine_of_a_command()
+    assert engine.status().adapter == "default"
+    assert DesiredState.objects.count() == 1
+
+
 def test_a_bad_default_adapter_leaves_the_base_serving(
     make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
