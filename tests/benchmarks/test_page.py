@@ -34,7 +34,7 @@ def test_a_peer_without_a_figure_leaves_its_cell_empty():
 
     page = render(rows_of("retrieval", lines))
 
-    assert "| demo | search_p50_ms ↓ | 5 | 4.000 |  | 2.000 (×2.00) |" in page
+    assert "| demo | search_p50_ms ↓ | 5 | 4.000 |  | 2.000 (×2) |" in page
 
 
 def test_rates_are_better_when_higher_and_seconds_when_lower():
