@@ -25,6 +25,7 @@ from chat.features import FEATURES, as_vector
 from chat.golden import GoldenSet, Source, find_sources
 from chat.models import Calibration
 from retrieval.embeddings import get_embedder
+from retrieval.generations import active_generation
 from retrieval.models import Chunk
 from retrieval.results import Hidden, SearchScope
 from retrieval.search import retrieve
@@ -61,9 +62,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Weights from all examples, and the report from weights that had not seen the document they judged."""
+    """Weights from all examples; `(n,)` probabilities from weights that had not seen the document they judged, and the
+    report of these."""
 
     weights: Weights
+    cross_fitted: np.ndarray
     report: dict[str, Any]
 
 
@@ -137,8 +140,8 @@ def fit(examples: Sequence[Example], *, tau: float) -> Fitted:
             "groups": len(groups),
         }
         raise CalibrationRefused(message % values)
-    report = report_of(examples, cross_fitted(examples), tau=tau)
-    return Fitted(_fit_weights(_rows(examples), examples), report)
+    probabilities = cross_fitted(examples)
+    return Fitted(_fit_weights(_rows(examples), examples), probabilities, report_of(examples, probabilities, tau=tau))
 
 
 def cross_fitted(examples: Sequence[Example]) -> np.ndarray:
@@ -244,13 +247,14 @@ def activate(fitted: Fitted, *, fitted_on: str) -> Calibration:
     """Put a calibration in force, with what it is good for."""
     sizes = control.current().search_settings
     tenant = settings.PRIMARY_TENANT_ID
+    generation = active_generation()
     with transaction.atomic():
         Calibration.objects.select_for_update().filter(tenant=tenant, active=True).update(active=False)
         calibration = Calibration.objects.create(
             tenant=tenant,
             active=True,
             embedder=get_embedder().id,
-            generation=0,
+            generation=generation.pk if generation else 0,
             chunk_count=_chunks_installed(),
             search_settings={name: getattr(sizes, name) for name in sizes.__slots__},
             weights=fitted.weights.to_json(),

@@ -9,14 +9,14 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from chat import calibration
-from chat.calibration import Example
+from chat.calibration import Example, Fitted
 from chat.evaluation.intervals import Sample, gate_intervals
 from chat.evaluation.wording import Table, interval, kinds, number, share
 
 
-def full_report(report: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
-    """`report` with the curve of each kind under `against`, and `intervals` nested as the figures are."""
-    probabilities = calibration.cross_fitted(examples)
+def full_report(fitted: Fitted, examples: Sequence[Example]) -> dict[str, Any]:
+    """The report with the curve of each kind under `against`, and `intervals` nested as the figures are."""
+    report, probabilities = fitted.report, fitted.cross_fitted
     against, intervals = {}, {}
     for kind, figures in report["against"].items():
         chosen = [place for place, example in enumerate(examples) if example.kind in ("answerable", kind)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import uuid
 from argparse import ArgumentParser
 from collections import Counter
@@ -19,10 +20,12 @@ from chat.evidence import Packed, pack, sentence_vectors, term_weights, weigh_se
 from chat.prompts import DEFAULT_SYSTEM_PROMPT, PackedPassage, build_messages
 from retrieval.embeddings import get_embedder
 from retrieval.results import QueryTerm, RetrievedChunk
-from retrieval.text import tokens
+from retrieval.text import fold, split_sentences, tokens
 
 BUDGETS = (100, 160, 240, 360)  # tokens of context: several, so that none becomes a condition of answering well
 DISTRACTORS = (0, 1, 1, 2, 3)
+REFUSAL = "O contexto não responde a esta pergunta."
+EXPLAINS = re.compile(r"(?:como|por ?que|explique|descreva|o que (?:e|sao|significa)|qual (?:e )?a diferenca)\b")
 HELD_OUT = ("POSCOMP", "TCC", "MEC", "EXERCICIOS_DOMICILIARES", "MONOGRAFIA")
 
 
@@ -58,6 +61,7 @@ class Command(BaseCommand):
         parser.add_argument("--hold-out", nargs="*", default=list(HELD_OUT), metavar="TITLE")
         parser.add_argument("--out", type=Path, required=True, help="folder for the two files")
         parser.add_argument("--limit", type=int, default=450, help="examples to train on")
+        parser.add_argument("--refusals", type=float, default=0.0, help="share of questions whose passage is left out")
         parser.add_argument("--seed", type=int, default=17)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -67,7 +71,8 @@ class Command(BaseCommand):
         except (OSError, ValueError, KeyError) as exc:
             raise CommandError(f"the questions cannot be read: {exc}") from exc
         rng = random.Random(options["seed"])  # noqa: S311
-        rows = [*packed_rows(train, rng), *(packed_rows(golden, rng) if golden else [])]
+        refusals = options["refusals"]
+        rows = [*packed_rows(train, rng, refusals), *(packed_rows(golden, rng, refusals) if golden else [])]
         rng.shuffle(rows)
         options["out"].mkdir(parents=True, exist_ok=True)
         write_rows(options["out"] / "train.jsonl", rows[: options["limit"]])
@@ -112,18 +117,24 @@ def read_golden(path: Path) -> Collection:
     return Collection(titles, tuple(row["passage"] for row in kept), tuple(examples))
 
 
-def packed_rows(collection: Collection, rng: random.Random) -> Iterator[dict[str, Any]]:
-    """One row a question whose answer is among the evidence packed for it."""
+def packed_rows(collection: Collection, rng: random.Random, refusals: float = 0.0) -> Iterator[dict[str, Any]]:
+    """One row a question whose answer is among the evidence packed for it; of a share of them the passage is left out
+    and the answer says so."""
     embedder = get_embedder()
     stems = [frozenset(tokens(passage)) for passage in collection.passages]
     idf = _idf(stems)
     for example in collection.examples:
-        chunks = _retrieved(collection, example, _overlaps(example.question, stems, idf), rng.choice(DISTRACTORS))
+        refused = rng.random() < refusals
+        distractors = rng.choice(DISTRACTORS) or int(refused)
+        chunks = _retrieved(collection, example, _overlaps(example.question, stems, idf), distractors)
+        if refused:
+            chunks = [chunk for chunk in chunks if chunk.chunk_id != example.passage]
         terms = [QueryTerm(term, idf.get(term, 0.0)) for term in dict.fromkeys(tokens(example.question))]
         weights = term_weights(terms, len(collection.passages))
         sentences = [sentence_vectors(embedder.id, chunk.text) for chunk in chunks]
         weighed = weigh_sentences(embedder.query(example.question), chunks, sentences, weights)
-        row = _row(example, pack(chunks, weighed, rng.choice(BUDGETS)))
+        packed = pack(chunks, weighed, rng.choice(BUDGETS))
+        row = _completed(example, packed, REFUSAL) if refused else _row(example, packed)
         if row:
             yield row
 
@@ -136,8 +147,19 @@ def _row(example: Example, packed: Packed) -> dict[str, Any] | None:
     found = [answer for answer in example.answers if answer in gold.text] or _worded(example, gold)
     if not found:
         return None
+    return _completed(example, packed, f"{_said(example.question, max(found, key=len), gold.text)} [{gold.number}].")
+
+
+def _said(question: str, answer: str, evidence: str) -> str:
+    """As much as the question asks for: the fact, or the whole sentence that explains it."""
+    if EXPLAINS.match(fold(question)):
+        whole = next((each.text for each in split_sentences(evidence) if answer in each.text), answer)
+        return _sentence(whole)
+    return _sentence(answer)
+
+
+def _completed(example: Example, packed: Packed, reply: str) -> dict[str, Any]:
     messages = build_messages(example.question, packed.passages, system_prompt=DEFAULT_SYSTEM_PROMPT)
-    reply = f"{_sentence(max(found, key=len))} [{gold.number}]."
     return {
         "id": example.id,
         "prompt": [asdict(message) for message in messages],

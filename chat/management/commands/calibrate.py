@@ -80,7 +80,7 @@ class Command(BaseCommand):
     def _fitted(self, files: list[Path], split: str) -> calibration.Fitted:
         examples = [example for path in files for example in self._examples(path, split)]
         fitted = calibration.fit(examples, tau=control.current().tau)
-        return replace(fitted, report=full_report(fitted.report, examples))
+        return replace(fitted, report=full_report(fitted, examples))
 
     def _examples(self, path: Path, split: str) -> list[calibration.Example]:
         golden = only_split(read_golden(path), split)
