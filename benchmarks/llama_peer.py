@@ -8,6 +8,7 @@ The model is requantised to Q4_0 first, its fastest format on a processor. Then 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import sys
 import tempfile
@@ -35,7 +36,7 @@ def requantise(source: str, target: Path) -> None:
     settings = llama_cpp.llama_model_quantize_default_params()
     settings.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0
     settings.allow_requantize = True
-    if llama_cpp.llama_model_quantize(source.encode(), str(target).encode(), settings):
+    if llama_cpp.llama_model_quantize(source.encode(), str(target).encode(), ctypes.byref(settings)):
         sys.exit(f"{source} could not be requantised")
 
 
