@@ -11,11 +11,15 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
     from django.core.management import execute_from_command_line
 
+    from aion import head_start
     from aion.exceptions import CannotStart
     from aion.services import ensure_for_command
 
+    folder = Path(__file__).resolve().parent
     try:
-        with ensure_for_command(sys.argv, Path(__file__).resolve().parent):
+        with ensure_for_command(sys.argv, folder) as var:
+            if sys.argv[1:] == ["up"]:
+                head_start.begin(var, folder)
             execute_from_command_line(sys.argv)
     except CannotStart as failure:
         import django

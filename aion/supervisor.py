@@ -23,9 +23,11 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from aion import head_start
 from aion.exceptions import CannotStart
 from aion.services import embedded
 from aion.services.processes import (
+    MARK,
     Account,
     Service,
     end_leftovers,
@@ -34,7 +36,6 @@ from aion.services.processes import (
     tail,
 )
 
-MARK = "AION_SUPERVISED_FOR"  # in the environment of every child: how a later start knows what an earlier one left
 MINIMUM_FREE_BYTES = 1 << 30
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _STEADY_AFTER_S = 60.0
@@ -44,11 +45,15 @@ _HEAD_START_S = 30.0  # what work in the background waits at most, so that the m
 
 @dataclass(frozen=True)
 class Program:
-    """A long-lived program of AION's own, such as the web server. `background`: it waits until the others are ready."""
+    """A long-lived program of AION's own, such as the web server. `background`: it waits until the others are ready.
+
+    `has_head_start`: it may run already, and waits to be let go.
+    """
 
     name: str
     command: tuple[str, ...]
     background: bool = False
+    has_head_start: bool = False
 
 
 @dataclass
@@ -99,6 +104,7 @@ class Supervisor:
         self._is_ready, self._on_ready, self._say = is_ready, on_ready, say
         self._services: list[Child] = []
         self._children: list[Child] = []
+        self._addresses: dict[str, str] = {}
         self._environment = os.environ | {MARK: str(var)}
 
     def run(self) -> None:
@@ -119,6 +125,7 @@ class Supervisor:
             child = Child(start.__module__.rpartition(".")[2], partial(start, self._var))
             self._services.append(child)
             addresses[variable] = child.run().url
+        self._addresses = addresses
         self._environment |= addresses
         embedded.publish(self._var, addresses)
         self._say(_("Preparing the installation…"))
@@ -146,7 +153,14 @@ class Supervisor:
 
     def _spawn(self, program: Program) -> Service:
         log = self._var / "log" / f"{program.name}.log"
-        process = Account.ourselves().spawn(program.command, log=log, env=self._environment, folder=settings.BASE_DIR)
+        spawn = partial(
+            Account.ourselves().spawn, program.command, log=log, env=self._environment, folder=settings.BASE_DIR
+        )
+        if program.has_head_start:
+            process = head_start.take() or spawn(stdin=subprocess.PIPE)
+            head_start.let_go(process, self._addresses)
+        else:
+            process = spawn()
         return Service(program.name, process, log=log)
 
     def _watch(self) -> None:
@@ -205,7 +219,7 @@ def _marked_processes(var: Path) -> list[psutil.Process]:
     marked = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == str(var):
+            if os.getpid() not in {process.pid, process.ppid()} and process.environ().get(MARK) == str(var):
                 marked.append(process)
         except (psutil.Error, OSError):
             continue  # ended meanwhile, or somebody else's
@@ -270,7 +284,7 @@ def own_programs(python: str = sys.executable) -> tuple[Program, ...]:
     # Threads: one process holds the embedder's weights, however much it does at once.
     worker = ("worker", "--pool=threads", "--concurrency=2")
     return (
-        Program("web", (python, "-m", "gunicorn", "--config", "python:aion.gunicorn_conf", "aion.wsgi:application")),
+        Program("web", head_start.command(python), has_head_start=True),
         Program("worker", (*celery, *worker, "--without-mingle", "--without-gossip", "--loglevel=INFO"), True),
         Program("beat", (*celery, "beat", "--pidfile=", "--loglevel=INFO"), True),
     )

@@ -33,21 +33,21 @@ class AlreadyRunning(CannotStart):
 
 
 @contextmanager
-def ensure_for_command(argv: Sequence[str], base_dir: Path) -> Iterator[None]:
+def ensure_for_command(argv: Sequence[str], base_dir: Path) -> Iterator[Path]:
     """Have the services that the command `argv` needs while the block runs, before Django's settings are read.
 
-    Raises AlreadyRunning (`up` only) and CannotStart.
+    Yields the folder of the installation. Raises AlreadyRunning (`up` only) and CannotStart.
     """
     var = runtime.load_own_environment(base_dir)
     name = argv[1] if len(argv) > 1 else "help"
     if name == "up" and not _asks_for_help(argv):
         with _owned_by_supervisor(var):
-            yield
+            yield var
     elif name in _NEED_NO_SERVICES or _asks_for_help(argv) or not embedded.needed():
-        yield
+        yield var
     else:
         with _for_one_command(var, f"manage.py {name}"):
-            yield
+            yield var
 
 
 def _asks_for_help(argv: Sequence[str]) -> bool:

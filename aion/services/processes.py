@@ -25,6 +25,7 @@ import psutil
 from aion.exceptions import CannotStart
 from aion.exceptions import translatable as _
 
+MARK = "AION_SUPERVISED_FOR"  # in the environment of every program: how a later start knows what an earlier one left
 SOCKET_PATH_BYTES = 100  # sun_path holds 104 bytes on macOS and 108 on Linux, its end mark included
 LONG_LOG_BYTES = 20 << 20
 _PR_SET_PDEATHSIG = 1
@@ -135,6 +136,7 @@ class Account:
         env: dict[str, str],
         parting_signal: signal.Signals = signal.SIGTERM,
         folder: Path = Path("/"),
+        stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Start a long-lived child in `folder`; it gets `parting_signal` when we die. For the main thread only.
 
@@ -143,7 +145,7 @@ class Account:
         with open_log(log) as output:
             return subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=output,
                 cwd=folder,

@@ -19,9 +19,10 @@ from pathlib import Path
 import psutil
 
 from aion.runtime import addresses_file
-from aion.supervisor import MARK
+from aion.services.processes import MARK
 
 BASE_DIR = Path(__file__).resolve().parents[2]
+PATIENCE_S = 300
 _WAIT = "import signal; signal.pause()"
 
 
@@ -42,7 +43,7 @@ class Installation:
         for line in self.process.stdout:
             self._lines.put(line)
 
-    def wait_for(self, text: str, *, patience_s: float = 60) -> str:
+    def wait_for(self, text: str, *, patience_s: float = PATIENCE_S) -> str:
         """The next line that contains `text`."""
         deadline = time.monotonic() + patience_s
         while (left := deadline - time.monotonic()) > 0:
@@ -66,7 +67,7 @@ class Installation:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_S)
 
     def addresses(self) -> dict[str, str]:
         return dict(line.split("=", 1) for line in addresses_file(self.var).read_text().split())
@@ -84,6 +85,10 @@ def processes_of(var: Path) -> list[psutil.Process]:
     return [process for process in found if process.pid != os.getpid()]
 
 
+def wait_until_gone(processes: list[psutil.Process]) -> None:
+    assert not psutil.wait_procs(processes, timeout=PATIENCE_S)[1]
+
+
 def environment_of(var: Path, **more: str) -> dict[str, str]:
     """The environment of a fresh installation: nothing of this test run's own services."""
     ours = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", MARK}}
@@ -93,7 +98,7 @@ def environment_of(var: Path, **more: str) -> dict[str, str]:
 @contextmanager
 def tiny_installation(var: Path) -> Iterator[Installation]:
     """A running supervisor whose only program waits; killed at the end if it still runs."""
-    installation = Installation(var, [sys.executable, __file__], environment_of(var, LANGUAGE="en"))
+    installation = Installation(var, [sys.executable, __file__], environment_of(var))
     try:
         yield installation
     finally:

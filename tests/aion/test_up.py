@@ -16,10 +16,17 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.aion.installation import BASE_DIR, Installation, environment_of, processes_of
+from tests.aion.installation import (
+    BASE_DIR,
+    PATIENCE_S,
+    Installation,
+    environment_of,
+    processes_of,
+    wait_until_gone,
+)
+from tests.ports import free_port
 
-pytestmark = pytest.mark.timeout(300)
-PATIENCE_S = 240
+pytestmark = pytest.mark.timeout(3 * PATIENCE_S)
 
 
 @pytest.fixture
@@ -29,12 +36,6 @@ def var() -> Iterator[Path]:
         yield Path(folder)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def start(var: Path, port: int) -> Installation:
     (var / "demo-documents").write_text("done")  # reading them is tested on its own
     return Installation(var, [sys.executable, "manage.py", "up"], environment_of(var, AION_PORT=str(port)))
@@ -42,7 +43,7 @@ def start(var: Path, port: int) -> Installation:
 
 def sign_in(port: int, password: str) -> bool:
     """Whether the panel's own form lets `admin` in."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     connection.request("GET", "/admin/login/")
     page = connection.getresponse()
     cookie = SimpleCookie(page.headers["Set-Cookie"])["csrftoken"]
@@ -60,20 +61,21 @@ def test_a_first_start_a_killed_web_server_and_a_second_start(var: Path) -> None
     port = free_port()
     first = start(var, port)
     try:
-        password = first.wait_for("senha", patience_s=PATIENCE_S).split("senha ")[1].split()[0]
-        first.wait_for(f"http://127.0.0.1:{port}/admin/", patience_s=PATIENCE_S)
+        password = first.wait_for("senha").split("senha ")[1].split()[0]
+        first.wait_for(f"http://127.0.0.1:{port}/admin/")
+        assert first.child("gunicorn").create_time() < first.child("postgres").create_time()  # it had its head start
         assert sign_in(port, password)
         assert not sign_in(port, "another")
         first.child("gunicorn").kill()
         first.wait_for("web está funcionando de novo")
         assert first.end(signal.SIGTERM) == 0
-        assert not processes_of(var)
+        wait_until_gone(processes_of(var))
     finally:
         first.process.kill()
 
     second = start(var, port)
     try:
-        second.wait_for(f"http://127.0.0.1:{port}/admin/", patience_s=PATIENCE_S)
+        second.wait_for(f"http://127.0.0.1:{port}/admin/")
         assert "senha " + password not in "".join(second.said)
         assert sign_in(port, password)
         assert second.end(signal.SIGINT) == 0
