@@ -12,9 +12,16 @@ import psycopg
 import pytest
 
 from aion.runtime import addresses_file
-from tests.aion.installation import BASE_DIR, environment_of, processes_of, tiny_installation
+from tests.aion.installation import (
+    BASE_DIR,
+    PATIENCE_S,
+    environment_of,
+    processes_of,
+    tiny_installation,
+    wait_until_gone,
+)
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(2 * PATIENCE_S)
 COUNT_USERS = "from django.contrib.auth.models import User; print('users:', User.objects.count())"
 
 
@@ -39,14 +46,14 @@ def start(var: Path, *arguments: str) -> subprocess.Popen[str]:
 def run(var: Path, *arguments: str) -> str:
     """What a command prints; it must succeed."""
     process = start(var, *arguments)
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors
     return output
 
 
 def test_a_command_alone_has_a_database_of_its_own_until_it_ends(var: Path) -> None:
     assert "users: 0" in run(var, "shell", "--no-imports", "-c", COUNT_USERS)
-    assert not processes_of(var)
+    wait_until_gone(processes_of(var))
     assert not addresses_file(var).exists()
 
 
@@ -74,8 +81,8 @@ def test_a_command_beside_the_supervisor_uses_its_database(var: Path) -> None:
 
 def test_two_commands_at_once_share_one_database(var: Path) -> None:
     both = [start(var, "shell", "--no-imports", "-c", COUNT_USERS) for _ in range(2)]
-    assert ["users: 0" in process.communicate(timeout=90)[0] for process in both] == [True, True]
-    assert not processes_of(var)
+    assert ["users: 0" in process.communicate(timeout=PATIENCE_S)[0] for process in both] == [True, True]
+    wait_until_gone(processes_of(var))
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["help"], ["migrate", "--help"], ["makemessages", "--help"]])

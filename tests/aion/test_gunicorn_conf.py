@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import socket
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 
 from aion import gunicorn_conf
+
+
+def fill(connection: socket.socket) -> NoReturn:
+    """Send until the buffers between the two are full, however large."""
+    while True:
+        connection.sendall(b"x" * 1_000_000)
 
 
 def test_a_client_that_stalls_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,4 +30,4 @@ def test_a_client_that_stalls_loses_its_connection(monkeypatch: pytest.MonkeyPat
                 with pytest.raises(BlockingIOError):
                     connection.recv(100)
                 with pytest.raises(BlockingIOError):
-                    connection.sendall(b"x" * 50_000_000)
+                    fill(connection)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 import redis
@@ -17,9 +16,9 @@ import redis
 from aion.exceptions import CannotStart
 from aion.runtime import addresses_file
 from aion.supervisor import require_free_port, require_space
-from tests.aion.installation import Installation, processes_of, tiny_installation
+from tests.aion.installation import PATIENCE_S, Installation, processes_of, tiny_installation, wait_until_gone
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(2 * PATIENCE_S)
 
 
 @pytest.fixture
@@ -39,10 +38,6 @@ def works(installation: Installation) -> bool:
             return bool(queue.ping())
     except (psycopg.OperationalError, redis.RedisError):
         return False
-
-
-def wait_until_gone(processes: list[psutil.Process]) -> None:
-    assert not psutil.wait_procs(processes, timeout=30)[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -78,7 +73,7 @@ def test_a_killed_child_is_started_again(var: Path, name: str) -> None:
         killed = installation.child(name)
         killed.kill()
         installation.wait_for("-9")
-        installation.wait_for(name.removeprefix("the-"))
+        installation.wait_for(f"{name.removeprefix('the-')} está funcionando de novo")  # logs name themselves, too
         assert installation.child(name).pid != killed.pid
         assert works(installation)
 
@@ -134,7 +129,7 @@ def test_a_second_supervisor_says_who_runs_and_starts_nothing(var: Path) -> None
         running = {process.pid for process in processes_of(var)}
         with tiny_installation(var) as second:
             assert "manage.py up" in second.wait_for("REFUSED")
-            assert second.process.wait(timeout=30) == 1
+            assert second.process.wait(timeout=PATIENCE_S) == 1
         assert {process.pid for process in processes_of(var)} == running
         assert works(first)
 
