@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -54,7 +55,8 @@ def let_go(process: subprocess.Popen[bytes], environment: Mapping[str, str]) -> 
 
 
 def _main() -> None:
-    _import_libraries()
+    if not select.select([sys.stdin], [], [], 0)[0]:  # else it is started again, and /health is to answer soon
+        _import_libraries()
     word = sys.stdin.readline()
     if not word:
         return
