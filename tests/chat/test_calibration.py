@@ -88,7 +88,7 @@ def test_no_document_judges_itself():
     """A signal that only names its document would look perfect if a fold had seen it."""
     kinds: tuple[Kind, Kind] = ("passage", "answerable")
     made = [
-        Example(dict.fromkeys(FEATURES, 0.0) | {"best_score": float(group)}, kinds[group % 2], f"d{group}", 0.5)
+        Example(dict.fromkeys(FEATURES, 0.0) | {"best_similarity": float(group)}, kinds[group % 2], f"d{group}", 0.5)
         for group in range(12)
         for _ in range(8)
     ]
