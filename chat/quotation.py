@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from chat.evidence import GAP, LIST_ITEM, Packed, Weighed, WeighedSentence, gap_before
+from chat.evidence import GAP, LIST_ITEM, Packed, Weighed, WeighedSentence, gap_before, heading_stems
 from chat.prompts import plain_brackets
+from retrieval.results import RetrievedChunk
 from retrieval.text import fold, tokens
 
 # Record 13 has the figures. Below the support half of what is quoted holds the answer. A second sentence is worth its
@@ -22,6 +23,8 @@ SECOND_AMONG = 4
 LONG_SENTENCE = 30  # words; a longer one is cut to the clauses that bear on the question,
 CUT_TO = 15  # but not below this
 LIST_ITEMS = 8
+SHORT_SECTION = 60  # words
+SECTION_NAMED = 0.66  # of what is asked about
 
 _LEANS_BACK = re.compile(
     r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"
@@ -47,6 +50,9 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
         return None
     chosen = [citable[0], *_second(citable)]
     wanted = {place for sentence in chosen for place in _with_what_it_leans_on(sentence, weighed)}
+    if _is_asked_for(packed.chunks[packed.places.index(citable[0].passage)], citable[0]):
+        chosen = chosen[:1]
+        wanted = {(each.passage, each.index) for each in weighed if each.passage == chosen[0].passage}
     whole_start = bool(_ASKS_WHO.search(fold(question)))
     texts = {(each.passage, each.index): _to_the_point(each, whole_start=whole_start) for each in weighed}
     lines: list[str] = []
@@ -55,6 +61,13 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
         own = [texts[place] for place in sorted(place for place in wanted if place[0] == passage)]
         lines.append(_cited(own, number))
     return Quotation("\n".join(lines), frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen))
+
+
+def _is_asked_for(chunk: RetrievedChunk, best: WeighedSentence) -> bool:
+    """Whether the question names a short section ("Formas de pagamento"): then all of it is the answer."""
+    heading = heading_stems(chunk.title, chunk.section)
+    named = sum(share for stem, share in best.about.items() if stem in heading)
+    return bool(chunk.section) and named >= SECTION_NAMED and len(chunk.text.split()) <= SHORT_SECTION
 
 
 def _second(citable: Sequence[WeighedSentence]) -> list[WeighedSentence]:

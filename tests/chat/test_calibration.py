@@ -74,7 +74,7 @@ def test_the_expected_kind_of_answer_is_looked_for(question, sentence, expected)
 
 def test_fitting_finds_the_signal_and_reports_on_documents_it_had_not_seen():
     fitted = fit(examples(), tau=0.62)
-    assert fitted.report["auroc"] > 0.85
+    assert fitted.report["auroc"] > 0.8
     assert fitted.report["against"]["passage"]["auroc"] == fitted.report["auroc"]
     assert max(range(len(FEATURES)), key=lambda index: fitted.weights.weights[index]) == 0
     assert Weights.from_json(json.loads(json.dumps(fitted.weights.to_json()))) == fitted.weights

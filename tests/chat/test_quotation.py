@@ -5,6 +5,7 @@ from __future__ import annotations
 from chat.confidence import read
 from chat.evidence import WeighedSentence, pack, pack_whole
 from chat.quotation import CUT_TO, Quotation, quote
+from retrieval.text import tokens
 from tests.chat.test_evidence import OTHER, QUESTION, chunk, retrieval_of
 
 
@@ -88,3 +89,17 @@ def test_a_short_sentence_stays_whole():
     said = quote("Quando o plano é aprovado?", pack_whole((chunk(1, short.text),), 600), (short,))
     assert said is not None
     assert said.text == "Em regra, o plano de estudos é aprovado pela comissão, em reunião [1]."
+
+
+def test_a_short_section_that_the_question_names_is_quoted_whole():
+    texts = ["Aceitamos Pix e cartão.", "Não recebemos cheque.", "Dinheiro, só em euro."]
+    about = dict.fromkeys(tokens("formas pagamento"), 0.5)
+    lines = tuple(sentence(text, 0.9 - index / 10, about, index=index) for index, text in enumerate(texts))
+    means = chunk(1, " ".join(texts), title="Formas de pagamento", section="Meios aceitos")
+    said = quote("Quais formas de pagamento?", pack_whole((means,), 600), lines)
+    assert said is not None
+    assert said.text == "Aceitamos Pix e cartão. Não recebemos cheque. Dinheiro, só em euro [1]."
+    elsewhere = chunk(1, means.text, title="Perguntas", section="Outras")
+    said = quote("Quais formas de pagamento?", pack_whole((elsewhere,), 600), lines)
+    assert said is not None
+    assert said.text == "Aceitamos Pix e cartão [1]."
