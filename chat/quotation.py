@@ -30,7 +30,7 @@ _LEANS_BACK = re.compile(
     r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"
     r"tal|tais|assim|porem|alem disso|por isso|nesse caso|contudo|entretanto|tambem)\b"
 )
-_ASKS_WHO = re.compile(r"\bquem\b")
+_ASKS_FOR_THE_START = re.compile(r"\b(?:quem|quando)\b")
 _STEP = re.compile(r"\s*\d{1,2}[.)]\s")
 _CLAUSE_END = re.compile(r"(?<=[,;:])\s+|\s+(?=\()|(?<=\))\s+|\s+[–—]\s+")
 
@@ -53,7 +53,7 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
     if _is_asked_for(packed.chunks[packed.places.index(citable[0].passage)], citable[0]):
         chosen = chosen[:1]
         wanted = {(each.passage, each.index) for each in weighed if each.passage == chosen[0].passage}
-    whole_start = bool(_ASKS_WHO.search(fold(question)))
+    whole_start = bool(_ASKS_FOR_THE_START.search(fold(question)))
     texts = {(each.passage, each.index): _to_the_point(each, whole_start=whole_start) for each in weighed}
     lines: list[str] = []
     for passage in dict.fromkeys(sentence.passage for sentence in chosen):
@@ -83,7 +83,7 @@ def _second(citable: Sequence[WeighedSentence]) -> list[WeighedSentence]:
 def _to_the_point(sentence: WeighedSentence, *, whole_start: bool) -> str:
     """The sentence; a long one cut to the clauses that hold what is asked about, and the one after them.
 
-    `whole_start` keeps what stands before them: who does something is said there.
+    `whole_start` keeps what stands before them: who does something, and on what condition, is said there.
     """
     text = sentence.text
     clauses = _clauses(text)
