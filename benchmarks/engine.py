@@ -20,7 +20,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from benchmarks.engines import adapter_in
 from benchmarks.lines import Line, beside, skipped
-from benchmarks.llama import LlamaPeer, is_installed, llama_peer
+from benchmarks.llama import LlamaPeer, is_usable, llama_peer
 from benchmarks.options import Options
 from benchmarks.prompts import prompts_of
 from benchmarks.questions import examined, installed_demo, say
@@ -71,9 +71,9 @@ def measure(options: Options) -> Iterator[Line]:
 
 
 def _same_length(base: Served, folded: Served, prompts: Sequence[list[int]], options: Options) -> Iterator[Line]:
-    compares = is_installed(options.llama)
+    compares = is_usable(options.llama)
     if not compares:
-        yield skipped(LLAMA, "it is not installed: `make bench-engine` compiles it, which takes a C++ compiler")
+        yield skipped(LLAMA, "it does not run here: `make bench-engine` compiles it, which takes a C++ compiler")
     with llama_peer(options.llama) if compares else nullcontext() as peer:
         ways = {
             OURS: lambda ids: _decoded(base, ids, SAME_LENGTH_TOKENS, drafts=0, ends=False),

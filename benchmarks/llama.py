@@ -33,9 +33,14 @@ class LlamaPeer:
         return times["first_s"], times["rest_s"]
 
 
-def is_installed(python: Path) -> bool:
-    """Whether that Python has it: compiling may have failed, or nobody has asked for it."""
-    return python.exists() and subprocess.run([python, "-c", "import llama_cpp"], capture_output=True).returncode == 0
+def is_usable(python: Path) -> bool:
+    """Whether that Python's llama.cpp writes a token: it may be missing, or compiled for another processor."""
+    if not python.exists():
+        return False
+    tried = subprocess.run(
+        [python, PROGRAM, bundled_gguf(), "1"], input='{"ids": [1], "tokens": 1}\n', capture_output=True, text=True
+    )
+    return tried.returncode == 0
 
 
 @contextmanager
