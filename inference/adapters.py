@@ -90,6 +90,20 @@ def first_desired_state() -> DesiredState | None:
     return set_desired(adapter.pk, reason="first start")
 
 
+def default_served() -> ServedAdapter | None:
+    """The default adapter as a command serves it before anything was wished for: from its own folder, nothing written.
+
+    Raises `AdapterRejected` or `ModelNotFound`.
+    """
+    folder = default_adapter_folder()
+    if folder is None:
+        return None
+    facts = inspect_adapter(folder)
+    check_base(facts, base_sha256(base_model_path()))
+    name = BUNDLED_ADAPTER_NAME if folder == BUNDLED_ADAPTER else str(facts.card.get("name") or folder.resolve().name)
+    return ServedAdapter(name[:LONGEST_NAME], facts.digest, str(folder))
+
+
 def default_adapter_folder() -> Path | None:
     """What a bare reload reads: `AION_ADAPTER_DIR`, the older design's folder, or the shipped adapter."""
     if settings.AION_ADAPTER_DIR:

@@ -91,11 +91,11 @@ def _engine_of_a_command() -> Engine:
 
 
 def _serve_desired(engine: Engine) -> None:
-    from inference.adapters import desired_state, first_desired_state, served_adapter
+    from inference.adapters import default_served, desired_state, served_adapter
 
     try:
-        if desired := desired_state() or first_desired_state():
-            engine.serve_adapter(served_adapter(desired))
+        desired = desired_state()
+        engine.serve_adapter(served_adapter(desired) if desired else default_served())
     except (DatabaseError, AdapterRejected) as exc:
         logger.warning("the base model serves without its adapter: %s", exc)
 

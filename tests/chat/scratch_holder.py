@@ -6,6 +6,7 @@ as the next run does.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ PATIENCE_S = 60
 
 
 def main(files: list[str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     embeddings.LIBRARIES["hashed"] = lambda _model: HashedEmbedder()
     if not files:
         sweep()

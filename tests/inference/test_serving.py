@@ -133,7 +133,8 @@ def test_a_command_before_any_start_serves_the_default_adapter(
     monkeypatch.setattr(settings, "AION_ADAPTER_DIR", str(make_adapter("default")))
     engine = serving._engine_of_a_command()
     assert engine.status().adapter == "default"
-    assert DesiredState.objects.count() == 1
+    assert not DesiredState.objects.exists()
+    assert not Adapter.objects.exists()
 
 
 def test_a_bad_default_adapter_leaves_the_base_serving(
