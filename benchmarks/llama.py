@@ -13,6 +13,7 @@ from typing import IO
 from inference.backends.model_loading import physical_cores
 from inference.exceptions import ModelNotFound
 
+TRIED_TOKENS = 200  # a long prompt takes other instructions than a short one
 PROGRAM = Path(__file__).with_name("llama_peer.py")
 
 
@@ -37,9 +38,9 @@ def is_usable(python: Path) -> bool:
     """Whether that Python's llama.cpp writes a token: it may be missing, or compiled for another processor."""
     if not python.exists():
         return False
-    tried = subprocess.run(
-        [python, PROGRAM, bundled_gguf(), "1"], input='{"ids": [1], "tokens": 1}\n', capture_output=True, text=True
-    )
+    asked = json.dumps({"ids": list(range(1, TRIED_TOKENS)), "tokens": 2}) + "\n"
+    command = [python, PROGRAM, bundled_gguf(), "1"]
+    tried = subprocess.run(command, input=asked, capture_output=True, text=True)
     return tried.returncode == 0
 
 
