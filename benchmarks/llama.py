@@ -39,7 +39,7 @@ def is_usable(python: Path) -> bool:
     if not python.exists():
         return False
     asked = json.dumps({"ids": list(range(1, TRIED_TOKENS)), "tokens": 2}) + "\n"
-    command = [python, PROGRAM, bundled_gguf(), "1"]
+    command = [str(python), str(PROGRAM), str(bundled_gguf()), "1"]
     tried = subprocess.run(command, input=asked, capture_output=True, text=True)
     return tried.returncode == 0
 
