@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from retrieval.text import fold, query_terms
 
 REACH = 3  # earlier questions looked back over
+LONGEST = 2000  # characters of an earlier question; a longer one would fill the prompt
 OWN_SUBJECT = 2  # terms that say what a question is about; fewer leave it to the one before
 
 _CONNECTS = re.compile(r"(?:e|mas|entao|nesse caso|neste caso|alem disso)\b")
@@ -31,7 +32,7 @@ def in_context(question: str, earlier: Sequence[str]) -> str:
     """`question`, after the earlier ones (oldest first) that it needs to be understood; alone where it needs none."""
     needed = [question.strip()]
     for before in reversed(earlier[-REACH:]):
-        if not leans_back(needed[0]):
+        if not leans_back(needed[0]) or len(before) > LONGEST:
             break
         needed.insert(0, before.strip())
     return " ".join(needed)

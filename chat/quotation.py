@@ -6,6 +6,7 @@ Where a model is too small to write well, this answers better than it does, and 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ _LEANS_BACK = re.compile(
 )
 _ASKS_FOR_THE_START = re.compile(r"\b(?:quem|quando)\b")
 _STEP = re.compile(r"\s*\d{1,2}[.)]\s")
-_CLAUSE_END = re.compile(r"(?<=[,;:])\s+|\s+(?=\()|(?<=\))\s+|\s+[–—]\s+")
+_CLAUSE_END = re.compile(r"(?<=[,;:)])\s+|(?<!\s)\s+(?=\()|(?<!\s)\s+[–—]\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,11 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
         chosen = chosen[:1]
         wanted = {(each.passage, each.index) for each in weighed if each.passage == chosen[0].passage}
     whole_start = bool(_ASKS_FOR_THE_START.search(fold(question)))
-    texts = {(each.passage, each.index): _to_the_point(each, whole_start=whole_start) for each in weighed}
+    quoted = sorted((each for each in weighed if (each.passage, each.index) in wanted), key=lambda each: each.index)
     lines: list[str] = []
     for passage in dict.fromkeys(sentence.passage for sentence in chosen):
-        number = packed.places.index(passage) + 1
-        own = [texts[place] for place in sorted(place for place in wanted if place[0] == passage)]
-        lines.append(_cited(own, number))
+        own = [_to_the_point(each, whole_start=whole_start) for each in quoted if each.passage == passage]
+        lines.append(_cited(own, packed.places.index(passage) + 1))
     return Quotation("\n".join(lines), frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen))
 
 
@@ -100,11 +100,18 @@ def _to_the_point(sentence: WeighedSentence, *, whole_start: bool) -> str:
 
 
 def _narrowest(asked: Sequence[set[str]]) -> tuple[int, int]:
-    """The fewest neighbouring clauses that hold all that any clause holds, from the first to the last."""
+    """The fewest neighbouring clauses that hold all that any clause holds, from the first to the last. Linear: who
+    writes a document may write thousands of commas."""
     everything = set().union(*asked)
-    spans = ((first, last) for first in range(len(asked)) for last in range(first, len(asked)))
-    holding = (span for span in spans if set().union(*asked[span[0] : span[1] + 1]) >= everything)
-    return min(holding, key=lambda span: span[1] - span[0])
+    held: Counter[str] = Counter()
+    narrowest, first = (0, len(asked) - 1), 0
+    for last, stems in enumerate(asked):
+        held.update(stems)
+        while len(held) == len(everything):
+            narrowest = min(narrowest, (first, last), key=lambda span: span[1] - span[0])
+            held = +(held - Counter(asked[first]))
+            first += 1
+    return narrowest
 
 
 def _clauses(text: str) -> list[tuple[int, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import time
@@ -22,8 +21,6 @@ from inference.models import ALIVE_WITHIN, Adapter, DesiredState, ProcessReport
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-logger = logging.getLogger(__name__)
 
 OLDER_ADAPTER_DIR = Path("trainer/lora/out/adapter")
 PATIENCE_S = 120.0
@@ -73,21 +70,6 @@ def served_adapter(desired: DesiredState) -> ServedAdapter | None:
 def desired_state() -> DesiredState | None:
     """What is in force: the newest wish that has not failed."""
     return DesiredState.objects.exclude(outcome=DesiredState.Outcome.FAILED).select_related("adapter").first()
-
-
-def first_desired_state() -> DesiredState | None:
-    """A fresh installation wishes for the default adapter; one that has none, or a bad one, for the base alone.
-
-    None where something was wished for before.
-    """
-    if DesiredState.objects.exists():
-        return None
-    try:
-        adapter = register_default()
-    except AdapterRejected as exc:
-        logger.warning("the default adapter is not served (%s): %s", exc.code, exc)
-        return set_desired(None, reason=f"first start: {exc}"[:200])
-    return set_desired(adapter.pk, reason="first start")
 
 
 def default_served() -> ServedAdapter | None:

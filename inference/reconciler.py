@@ -10,7 +10,7 @@ import threading
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 
-from inference.adapters import desired_state, fail, first_desired_state, served_adapter
+from inference.adapters import desired_state, fail, register_default, served_adapter, set_desired
 from inference.engine import Engine, EngineState
 from inference.exceptions import AdapterRejected
 from inference.models import ALIVE_WITHIN, HEARTBEAT_S, Adapter, DesiredState, ProcessReport
@@ -53,7 +53,7 @@ class Reconciler:
         """Bring the engine to the desired state and report. A refused adapter leaves what serves."""
         with self._one_at_a_time:
             if self._engine.status().state == EngineState.READY:
-                desired = desired_state() or first_desired_state()
+                desired = desired_state() or self._first_desired()
                 if desired is not None and desired.pk != self._reached and desired.pk not in self._refused:
                     self._reach(desired)
             self._report()
@@ -70,6 +70,17 @@ class Reconciler:
         DesiredState.objects.filter(pk=desired.pk).update(outcome=DesiredState.Outcome.SERVED, error="", error_code="")
         if desired.adapter is not None:
             _crown(desired.adapter)
+
+    def _first_desired(self) -> DesiredState | None:
+        """A fresh installation serves the default adapter; one that has none, or a bad one, serves the base."""
+        if DesiredState.objects.exists():
+            return None
+        try:
+            adapter = register_default()
+        except AdapterRejected as exc:
+            logger.warning("the default adapter is not served (%s): %s", exc.code, exc)
+            return set_desired(None, reason=f"first start: {exc}"[:200])
+        return set_desired(adapter.pk, reason="first start")
 
     def _report(self) -> None:
         status = self._engine.status()

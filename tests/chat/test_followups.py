@@ -47,3 +47,7 @@ def test_it_looks_back_to_the_question_that_named_the_subject_and_no_further():
 
 def test_without_earlier_questions_it_stands_alone():
     assert in_context(" E para crianças? ", []) == "E para crianças?"
+
+
+def test_an_earlier_question_that_would_fill_the_prompt_is_left_where_it_is():
+    assert in_context("E para crianças?", ["palavra " * 900]) == "E para crianças?"

@@ -103,3 +103,13 @@ def test_a_short_section_that_the_question_names_is_quoted_whole():
     said = quote("Quais formas de pagamento?", pack_whole((elsewhere,), 600), lines)
     assert said is not None
     assert said.text == "Aceitamos Pix e cartão [1]."
+
+
+def test_a_sentence_of_thousands_of_clauses_is_cut_in_no_time():
+    """A document may be hostile. What grows with the square of its commas or blanks would take minutes here."""
+    text = "plano, " + " " * 50_000 + ", ".join(["palavra"] * 20_000) + " " * 50_000 + ", estudos do plano"
+    long = sentence(text, 0.9, {"plan": 0.5, "estud": 0.5})
+    said = quote("Que plano de estudos?", pack_whole((chunk(1, text),), 600), (long,))
+    assert said is not None
+    assert said.text.endswith("estudos do plano [1].")
+    assert len(said.text.split()) < 20
