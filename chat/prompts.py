@@ -40,8 +40,12 @@ class PackedPassage:
 
 def build_messages(question: str, passages: Sequence[PackedPassage], *, system_prompt: str) -> tuple[Message, ...]:
     """The two turns the model is given. Texts that others wrote can neither close the fence nor forge a turn."""
-    content = f"{INSTRUCTIONS}\n\n<contexto>\n{render_context(passages)}\n</contexto>\n\nPergunta: {defuse(question)}"
-    return (Message("system", system_prompt), Message("user", content))
+    beginning = f"{INSTRUCTIONS}\n\n<contexto>\n"
+    content = f"{beginning}{render_context(passages)}\n</contexto>\n\nPergunta: {defuse(question)}"
+    return (
+        Message("system", system_prompt, constant=len(system_prompt)),
+        Message("user", content, constant=len(beginning)),
+    )
 
 
 def render_context(passages: Sequence[PackedPassage]) -> str:

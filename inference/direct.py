@@ -63,7 +63,7 @@ def messages_of(asked: DirectPrompt) -> tuple[Message, ...]:
     """The turns the model is given."""
     content = f"{asked.prompt}\n\nContexto:\n{asked.context}" if asked.context else asked.prompt
     system = asked.system or settings.AION_SYSTEM_PROMPT or DEFAULT_SYSTEM_PROMPT
-    return (Message("system", system), Message("user", content))
+    return (Message("system", system, constant=len(system)), Message("user", content))
 
 
 def _refuse_what_does_not_fit(request: GenerationRequest, engine: Engine) -> None:

@@ -10,10 +10,12 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation. The first `constant` characters are those of other requests too: an engine may keep
+    what it computed of them."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    constant: int = 0
 
 
 class Priority(StrEnum):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from inference.backends.decoding import Sampling, Token, decode
+from inference.backends.prefixes import PrefixCache
 from inference.backends.text_stream import TextStream
 from inference.engine import (
     Delta,
@@ -36,6 +37,7 @@ class Served:
     tokenizer: Any
     name: str
     adapter: ServedAdapter | None = None
+    prefixes: PrefixCache | None = None
 
     @property
     def window(self) -> int:
@@ -56,6 +58,7 @@ class Job:
 
     request: GenerationRequest
     prompt: list[int]
+    prefix_tokens: int = 0
     queued_at: float = field(default_factory=time.monotonic)
     stage: Literal["queued", "prefill"] = "queued"
     parts: queue.SimpleQueue[GenerationPart | Exception] = field(default_factory=queue.SimpleQueue)
@@ -137,6 +140,8 @@ def _tokens(job: Job, served: Served, end_ids: frozenset[int]) -> Iterator[Token
         max_new_tokens=request.max_new_tokens,
         end_ids=end_ids,
         check=job.check,
+        prefix_tokens=job.prefix_tokens,
+        prefixes=served.prefixes,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import TemplateError
@@ -17,6 +19,17 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     text = render(tokenizer, messages)
     ids: list[int] = tokenizer(text, add_special_tokens=tokenizer.chat_template is None)["input_ids"]
     return ids
+
+
+def prefix_length(tokenizer: Any, messages: Sequence[Message], ids: Sequence[int]) -> int:
+    """How many of `ids`, the prompt of `messages`, belong to its constant beginning (`Message.constant`)."""
+    varying = next((place for place, message in enumerate(messages) if message.constant < len(message.content)), None)
+    if varying is None:
+        return 0
+    message = messages[varying]
+    constant = [*messages[:varying], replace(message, content=message.content[: message.constant])]
+    beginning = prompt_ids(tokenizer, constant)
+    return len(os.path.commonprefix([beginning, list(ids[:-1])]))  # one is left to tell what comes next
 
 
 def render(tokenizer: Any, messages: Sequence[Message]) -> str:

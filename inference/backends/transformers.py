@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from inference.backends.generation import Job, Served, answer, parts_of
 from inference.backends.job_queue import JobQueue
 from inference.backends.lora import attach_adapter, load_merged
 from inference.backends.model_loading import load_model, load_tokenizer
-from inference.backends.prompting import prompt_ids
+from inference.backends.prefixes import PrefixCache
+from inference.backends.prompting import prefix_length, prompt_ids
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_NAME
 from inference.engine import EngineState, EngineStatus, GenerationPart, GenerationRequest, ServedAdapter
@@ -88,7 +90,8 @@ class TransformersEngine:
         self, request: GenerationRequest, *, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[GenerationPart]:
         served = self._ready()
-        job = Job(request, prompt_ids(served.tokenizer, request.messages))
+        prompt = prompt_ids(served.tokenizer, request.messages)
+        job = Job(request, prompt, prefix_length(served.tokenizer, request.messages, prompt))
         if job.cost_tokens > served.window:
             raise PromptTooLong(len(job.prompt), request.max_new_tokens, served.window)
         ticket = self._queue.put(lambda: self._serve(job), tokens=job.cost_tokens, priority=request.priority)
@@ -116,7 +119,7 @@ class TransformersEngine:
         self._sha256 = base_sha256(folder)
         model = load_model(folder, dtype=self._dtype, four_bit=self._four_bit)
         self._base = Served(model, load_tokenizer(folder), self._base_model or BUNDLED_NAME)
-        self._served = self._base
+        self._served = _with_empty_cache(self._base)
 
     def _ready(self) -> Served:
         base = self._base
@@ -141,7 +144,7 @@ class TransformersEngine:
         done: Future[None] = Future()
 
         def switch() -> None:
-            self._served = served
+            self._served = _with_empty_cache(served)
             done.set_result(None)
 
         self._queue.put_first(switch)
@@ -167,6 +170,11 @@ class TransformersEngine:
         if "CUDA error" in str(exc):  # the context is dead; only a new process helps
             self._state, self._error = EngineState.FAILED, str(exc)
         return GenerationFailed(f"the model failed on this request: {exc}")
+
+
+def _with_empty_cache(served: Served) -> Served:
+    """Keys and values belong to the weights that made them."""
+    return replace(served, prefixes=PrefixCache(served.model.config))
 
 
 def _precision(model: Any) -> str:

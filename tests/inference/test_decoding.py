@@ -194,3 +194,51 @@ def test_it_answers_in_four_bits_on_a_processor(bundled_model: Any, strong_adapt
         assert result.usage.output_tokens > 0
     finally:
         engine.unload()
+
+
+def prompts_with_a_common_beginning() -> tuple[GenerationRequest, ...]:
+    beginning = "Responda com base no contexto e cite a fonte entre colchetes.\n\nContexto: "
+    system = Message("system", "Responda em português.", constant=len("Responda em português."))
+    return tuple(
+        GenerationRequest((system, Message("user", beginning + text, constant=len(beginning))), 16, deadline_s=600.0)
+        for text in QUESTIONS
+    )
+
+
+def test_a_kept_beginning_changes_no_answer(engine: Any) -> None:
+    first, second = prompts_with_a_common_beginning()
+    cold = result_of(engine.generate(second))
+    engine.serve_adapter(None)  # a swap drops what was kept
+    assert engine._served.prefixes.tokens == 0
+    result_of(engine.generate(first))
+    kept = engine._served.prefixes.tokens
+    warm = result_of(engine.generate(second))
+    assert kept > 30
+    assert engine._served.prefixes.tokens == kept
+    assert (warm.text, warm.mean_logprob) == (cold.text, cold.mean_logprob)
+
+
+def test_the_constant_beginning_is_counted_in_tokens(engine: Any) -> None:
+    from inference.backends.prompting import prefix_length, prompt_ids
+
+    tokenizer = engine._served.tokenizer
+    first, second = (request.messages for request in prompts_with_a_common_beginning())
+    ids = prompt_ids(tokenizer, first), prompt_ids(tokenizer, second)
+    length = prefix_length(tokenizer, first, ids[0])
+    assert ids[0][:length] == ids[1][:length]
+    assert ids[0][length] != ids[1][length]
+    assert prefix_length(tokenizer, request_for("Olá").messages, ids[0]) < length
+
+
+def test_kept_beginnings_are_bounded(engine: Any) -> None:
+    from transformers import DynamicCache
+
+    from inference.backends.prefixes import PrefixCache
+
+    config = engine._served.model.config
+    kept = PrefixCache(config, limit_tokens=50)
+    for beginning in ([1] * 20, [2] * 20, [3] * 20, [4] * 60):
+        kept.keep(beginning, DynamicCache(config=config))
+    assert kept.tokens == 40
+    assert kept.started([1] * 20) is None
+    assert kept.started([4] * 60) is None
