@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from jinja2 import TemplateError
@@ -29,7 +29,8 @@ def prefix_length(tokenizer: Any, messages: Sequence[Message], ids: Sequence[int
     message = messages[varying]
     constant = [*messages[:varying], replace(message, content=message.content[: message.constant])]
     beginning = prompt_ids(tokenizer, constant)
-    return len(os.path.commonprefix([beginning, list(ids[:-1])]))  # one is left to tell what comes next
+    pairs = zip(beginning, ids[:-1], strict=False)  # one is left to tell what comes next
+    return sum(1 for _same in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def render(tokenizer: Any, messages: Sequence[Message]) -> str:
