@@ -39,7 +39,7 @@ class PrefixCache:
         return DynamicCache(ddp_cache_data=self._kept[tokens], config=self._config)
 
     def keep(self, prefix: Sequence[int], cache: DynamicCache) -> None:
-        """Remember `prefix`, which is what `cache` holds. A cache grows by concatenation: what is kept stays as it is."""
+        """Remember `prefix`, which is what `cache` holds. A cache grows by concatenation, so that stays as it is."""
         if len(prefix) > self._limit_tokens or any(cache.is_sliding):
             return
         self._kept[tuple(prefix)] = [(layer.keys, layer.values) for layer in cache.layers]
