@@ -92,6 +92,7 @@ class EngineState(StrEnum):
     READY = "ready"
     SWAPPING = "swapping"
     FAILED = "failed"
+    UNREACHABLE = "unreachable"  # an external server that may come back
 
 
 @dataclass(frozen=True, slots=True)

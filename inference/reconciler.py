@@ -6,13 +6,14 @@ import logging
 import os
 import socket
 import threading
+from contextlib import suppress
 
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 
 from inference.adapters import desired_state, fail, register_default, served_adapter, set_desired
 from inference.engine import Engine, EngineState
-from inference.exceptions import AdapterRejected
+from inference.exceptions import AdapterRejected, EngineUnavailable
 from inference.models import ALIVE_WITHIN, HEARTBEAT_S, Adapter, DesiredState, ProcessReport
 
 logger = logging.getLogger(__name__)
@@ -52,11 +53,18 @@ class Reconciler:
     def reconcile(self) -> None:
         """Bring the engine to the desired state and report. A refused adapter leaves what serves."""
         with self._one_at_a_time:
+            if self._engine.status().state == EngineState.UNREACHABLE:
+                self._look_again()
             if self._engine.status().state == EngineState.READY:
                 desired = desired_state() or self._first_desired()
                 if desired is not None and desired.pk != self._reached and desired.pk not in self._refused:
                     self._reach(desired)
             self._report()
+
+    def _look_again(self) -> None:
+        """A server that was away may be back, and nobody asks a process that says it is not ready."""
+        with suppress(EngineUnavailable):
+            self._engine.load()
 
     def _reach(self, desired: DesiredState) -> None:
         try:

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import openai
 from django.conf import settings
-from openai import OpenAI
 
+from inference.backends.chat_stream import ChatStream, Transcript, chat_arguments, engine_error
+from inference.backends.runtime_lora import RuntimeAdapters, model_cards, name_of
 from inference.engine import (
     Delta,
     EngineState,
     EngineStatus,
     GenerationPart,
     GenerationRequest,
-    GenerationResult,
     ServedAdapter,
-    Usage,
     Waiting,
 )
 from inference.exceptions import (
     AdapterRejected,
     DeadlineExceeded,
-    EngineBusy,
     EngineUnavailable,
     GenerationCancelled,
     GenerationFailed,
+    InferenceError,
 )
+
+logger = logging.getLogger(__name__)
 
 PROBE_S = 2.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}  # noqa: S104 - recognised, not listened on
-_ASSUMED_WINDOW = 8192
 _CHARACTERS_PER_TOKEN = 3
+_LONGEST_DEVICE = 40  # what a process's report holds
 
 
 def is_aion_itself(url: str) -> bool:
@@ -50,43 +53,50 @@ def is_aion_itself(url: str) -> bool:
     return isinstance(answer, dict) and answer.get("service") == "aion"
 
 
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """The server's base model. `window` is in tokens, 0 where the server does not say."""
+
+    name: str
+    window: int
+    is_vllm: bool
+
+
 class OpenAICompatibleEngine:
-    """See `inference.engine.Engine`. The server keeps its own queue; it is asked as requests come."""
+    """See `inference.engine.Engine`. The server keeps its own queue; it is asked as requests come.
+
+    Nothing is asked of it but what a request needs: llama-cpp-python's server breaks off a stream for any other call.
+    """
 
     def __init__(self, url: str) -> None:
         base = url.rstrip("/")
-        self._url = base if base.endswith("/v1") else f"{base}/v1"
-        self._client = OpenAI(
-            base_url=self._url,
-            api_key="none",
-            max_retries=0,
-            http_client=openai.DefaultHttpxClient(trust_env=False),
+        base = base if base.endswith("/v1") else f"{base}/v1"
+        parts = urlsplit(base)
+        self._server = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        self._client = httpx.Client(
+            base_url=base, timeout=PROBE_S, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
-        self._model = ""
+        self._stream = ChatStream(base)
+        self._adapters = RuntimeAdapters(self._client, self._server)
+        self._base: BaseModel | None = None
+        self._away = False
         self._error = ""
 
     def load(self) -> None:
-        if self._model:
-            return
-        try:
-            names = [model.id for model in self._client.models.list(timeout=PROBE_S)]
-        except openai.OpenAIError as exc:
-            self._error = f"{self._url} does not answer: {exc}"
-            raise EngineUnavailable(self._error) from exc
-        wanted = str(settings.AION_BASE_MODEL)
-        if not names:
-            raise EngineUnavailable(f"{self._url} serves no model")
-        self._model, self._error = wanted if wanted in names else names[0], ""
+        self._ready()
 
     def unload(self) -> None:
-        self._model = ""
+        self._base = None
 
     def status(self) -> EngineStatus:
+        base, adapter = self._base, self._adapters.current
         return EngineStatus(
-            state=EngineState.READY if self._model else EngineState.FAILED if self._error else EngineState.UNLOADED,
-            base_model=self._model or str(settings.AION_BASE_MODEL),
-            device=self._url,
-            context_window=_ASSUMED_WINDOW,
+            state=self._state(),
+            base_model=base.name if base else str(settings.AION_BASE_MODEL),
+            adapter=adapter.name if adapter else "",
+            adapter_digest=adapter.digest if adapter else "",
+            device=self._server[:_LONGEST_DEVICE],
+            context_window=base.window if base else 0,
             error=self._error,
         )
 
@@ -97,91 +107,101 @@ class OpenAICompatibleEngine:
     def generate(
         self, request: GenerationRequest, *, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[GenerationPart]:
-        self.load()
         started = time.monotonic()
-        try:
-            yield from self._stream(request, cancelled, started)
-        except openai.RateLimitError as exc:
-            raise EngineBusy(retry_after_s=_retry_after(exc)) from exc
-        except openai.APITimeoutError as exc:
-            raise DeadlineExceeded(f"no complete answer within {request.deadline_s:.0f} s") from exc
-        except openai.APIConnectionError as exc:
-            self._model, self._error = "", f"{self._url} does not answer: {exc}"
-            raise EngineUnavailable(self._error) from exc
-        except openai.APIStatusError as exc:
-            unavailable = exc.status_code in (502, 503)
-            raise (EngineUnavailable if unavailable else GenerationFailed)(f"{self._url}: {exc}") from exc
-        except (openai.OpenAIError, httpx.HTTPError) as exc:
-            raise GenerationFailed(f"{self._url}: {exc}") from exc
+
+        def check() -> None:
+            if cancelled():
+                raise GenerationCancelled("whoever asked went away")
+            if time.monotonic() - started > request.deadline_s:
+                raise DeadlineExceeded(f"no complete answer within {request.deadline_s:.0f} s")
+
+        base = self._ready()
+        with self._adapters.in_use() as adapter:
+            try:
+                try:
+                    yield from self._answer(base, adapter, request, check, started)
+                except openai.NotFoundError:
+                    yield from self._answer(self._found_again(adapter), adapter, request, check, started)
+            except openai.OpenAIError as exc:
+                raise self._failure(exc) from exc
 
     def serve_adapter(self, adapter: ServedAdapter | None) -> None:
-        if adapter is not None:
-            raise AdapterRejected("external_model", f"adapters are loaded on the server at {self._url} itself")
+        try:
+            self._adapters.switch(adapter)
+        except AdapterRejected as exc:
+            self._error = str(exc)
+            raise
+        self._error = ""
 
-    def _stream(
-        self, request: GenerationRequest, cancelled: Callable[[], bool], started: float
+    def _answer(
+        self,
+        base: BaseModel,
+        adapter: ServedAdapter | None,
+        request: GenerationRequest,
+        check: Callable[[], None],
+        started: float,
     ) -> Iterator[GenerationPart]:
-        yield Waiting("queued")  # before the call blocks, so that a hang-up shows
-        pieces: list[str] = []
-        first_at: float | None = None
-        finish, usage = "stop", Usage(0, 0)
-        with self._client.chat.completions.create(**_arguments(self._model, request)) as chunks:
-            for chunk in chunks:
-                _give_up_if_asked(cancelled, started, request)
-                usage = _usage_of(chunk) or usage
-                for choice in chunk.choices:
-                    finish = choice.finish_reason or finish
-                    if choice.delta.content:
-                        first_at = first_at or time.monotonic()
-                        pieces.append(choice.delta.content)
-                        yield Delta(choice.delta.content)
-        now = time.monotonic()
-        yield GenerationResult(
-            text="".join(pieces),
-            finish_reason="length" if finish == "length" else "stop",
-            usage=usage,
-            model=self._model,
-            adapter="",
-            adapter_digest="",
-            queue_ms=0.0,
-            time_to_first_token_ms=((first_at or now) - started) * 1000,
-            generate_ms=(now - started) * 1000,
-        )
+        asked = Transcript(name_of(adapter) if adapter else base.name, started)
+        arguments = chat_arguments(asked.model, request, logprobs=base.is_vllm)
+        for chunk in self._stream.chunks(arguments, check):
+            if chunk is None:
+                yield Waiting("queued")
+                continue
+            if adapter and chunk.model != asked.model:  # some serve whatever they have, whatever they are asked for
+                raise GenerationFailed(f"{self._server} answered as {chunk.model} instead of the adapter")
+            if text := asked.take(chunk):
+                yield Delta(text)
+        yield asked.result(base.name, adapter)
+
+    def _found_again(self, adapter: ServedAdapter | None) -> BaseModel:
+        """The server does not know what it was asked for: it was restarted, perhaps with another model."""
+        self._base = None
+        base = self._ready()
+        if adapter is None:
+            return base
+        try:
+            self._adapters.restore(adapter)
+        except AdapterRejected as exc:
+            self._error = str(exc)
+            raise EngineUnavailable(f"{self._server} has lost the adapter {adapter.name}: {exc}") from exc
+        logger.warning("%s had lost the adapter %s; it is loaded again", self._server, adapter.name)
+        return base
+
+    def _state(self) -> EngineState:
+        if self._base is None:
+            return EngineState.UNREACHABLE if self._away else EngineState.UNLOADED
+        return EngineState.SWAPPING if self._adapters.is_switching else EngineState.READY
+
+    def _ready(self) -> BaseModel:
+        """The base model, asked for where it is not known."""
+        if base := self._base:
+            return base
+        try:
+            self._base = base = _base_model(model_cards(self._client.get("models")))
+        except httpx.HTTPError as exc:
+            raise self._gone(EngineUnavailable(f"{self._server} does not answer: {exc or type(exc).__name__}")) from exc
+        except EngineUnavailable as exc:
+            raise self._gone(exc) from exc
+        if self._away:
+            self._away, self._error = False, ""
+        return base
+
+    def _failure(self, exc: openai.OpenAIError) -> InferenceError:
+        failure = engine_error(exc, self._server)
+        return self._gone(failure) if isinstance(exc, openai.APIConnectionError) else failure
+
+    def _gone(self, why: InferenceError) -> InferenceError:
+        self._base, self._away, self._error = None, True, str(why)
+        return why
 
 
-def _arguments(model: str, request: GenerationRequest) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "model": model,
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
-        "max_tokens": request.max_new_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "timeout": request.deadline_s,
-    }
-    if request.stop:
-        arguments["stop"] = list(request.stop)
-    if request.seed is not None:
-        arguments["seed"] = request.seed
-    if request.repetition_penalty != 1.0:  # vLLM's name; servers that do not know it ignore it
-        arguments["extra_body"] = {"repetition_penalty": request.repetition_penalty}
-    return arguments
-
-
-def _usage_of(chunk: Any) -> Usage | None:
-    return Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens) if chunk.usage else None
-
-
-def _give_up_if_asked(cancelled: Callable[[], bool], started: float, request: GenerationRequest) -> None:
-    if cancelled():
-        raise GenerationCancelled("whoever asked went away")
-    if time.monotonic() - started > request.deadline_s:
-        raise DeadlineExceeded(f"no complete answer within {request.deadline_s:.0f} s")
-
-
-def _retry_after(exc: openai.RateLimitError) -> float:
-    try:
-        return max(1.0, float(exc.response.headers["retry-after"]))
-    except (KeyError, ValueError):
-        return 5.0
+def _base_model(cards: list[dict[str, Any]]) -> BaseModel:
+    """The configured one where the server has it, else its first. Adapters name their `parent`."""
+    cards = [card for card in cards if not card.get("parent")]
+    if not cards:
+        raise EngineUnavailable("the server serves no model")
+    card = next((card for card in cards if card["id"] == settings.AION_BASE_MODEL), cards[0])
+    window = card.get("max_model_len")
+    return BaseModel(
+        name=card["id"], window=window if isinstance(window, int) else 0, is_vllm=card.get("owned_by") == "vllm"
+    )

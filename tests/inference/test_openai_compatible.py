@@ -2,119 +2,192 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from dataclasses import replace
 
 import pytest
 from django.conf import settings
 
 from inference import serving
+from inference.backends import chat_stream
 from inference.backends.fake import FakeEngine
 from inference.backends.openai_compatible import OpenAICompatibleEngine, is_aion_itself
-from inference.engine import Delta, GenerationRequest, GenerationResult, Message, ServedAdapter
-from inference.exceptions import AdapterRejected, EngineBusy, EngineUnavailable, GenerationCancelled, GenerationFailed
+from inference.engine import (
+    Delta,
+    EngineState,
+    GenerationPart,
+    GenerationRequest,
+    GenerationResult,
+    Message,
+    Waiting,
+)
+from inference.exceptions import (
+    DeadlineExceeded,
+    EngineBusy,
+    EngineUnavailable,
+    GenerationCancelled,
+    GenerationFailed,
+)
+from inference.reconciler import Reconciler
+from tests.inference.vllm_server import LOGPROB, VLLM, WINDOW, vllm_server
+from tests.ports import free_port
 
 REQUEST = GenerationRequest((Message("user", "Olá"),), max_new_tokens=8, stop=("fim",), seed=3, deadline_s=5)
-
-
-class Server(BaseHTTPRequestHandler):
-    """Answers `/v1/models`, streams two deltas, or fails with `status`; `asked` is the last body."""
-
-    status: ClassVar[int] = 200
-    asked: ClassVar[dict[str, Any]] = {}
-    health: ClassVar[dict[str, Any]] = {}
-
-    def do_GET(self) -> None:
-        self._send(
-            json.dumps(self.health if self.path == "/health" else {"data": [{"id": "small", "object": "model"}]})
-        )
-
-    def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        type(self).asked = json.loads(self.rfile.read(length))
-        if self.status != 200:
-            self._send('{"error": {"message": "no"}}', status=self.status)
-            return
-        chunks: list[dict[str, object]] = [
-            {"choices": [{"index": 0, "delta": {"content": text}}]} for text in ("Bom ", "dia.")
-        ]
-        chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
-        chunks.append({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}})
-        common = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "small"}
-        events = [f"data: {json.dumps(common | chunk)}\n\n" for chunk in chunks]
-        self._send("".join([*events, "data: [DONE]\n\n"]), kind="text/event-stream")
-
-    def _send(self, body: str, *, status: int = 200, kind: str = "application/json") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Retry-After", "7")
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        return
+SOON_S = 2.0
 
 
 @pytest.fixture
-def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(Server, "status", 200)
-    monkeypatch.setattr(Server, "health", {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+def vllm() -> Iterator[VLLM]:
+    with vllm_server() as server:
+        yield server
 
 
-def test_it_streams_and_reports_usage(url: str) -> None:
-    *parts, result = OpenAICompatibleEngine(url).generate(REQUEST)
-    assert [part.text for part in parts if isinstance(part, Delta)] == ["Bom ", "dia."]
+def engine_of(vllm: VLLM) -> OpenAICompatibleEngine:
+    return OpenAICompatibleEngine(vllm.url)
+
+
+def result_of(parts: Iterator[GenerationPart]) -> GenerationResult:
+    *_, result = parts
     assert isinstance(result, GenerationResult)
-    assert (result.text, result.finish_reason, result.model) == ("Bom dia.", "length", "small")
-    assert (result.usage.input_tokens, result.usage.output_tokens) == (5, 2)
-    assert {"stop": ["fim"], "seed": 3, "max_tokens": 8, "temperature": 0.0}.items() <= Server.asked.items()
+    return result
 
 
-@pytest.mark.parametrize(("status", "error"), [(429, EngineBusy), (503, EngineUnavailable), (400, GenerationFailed)])
+def test_it_streams_and_reports_what_the_server_counted(vllm: VLLM) -> None:
+    *parts, result = engine_of(vllm).generate(REQUEST)
+    assert [part.text for part in parts if isinstance(part, Delta)] == ["base ", "base ", "base "]
+    assert isinstance(result, GenerationResult)
+    assert (result.text, result.finish_reason, result.model) == ("base base base ", "stop", "mistral")
+    assert (result.usage.input_tokens, result.usage.output_tokens) == (5, 3)
+    assert (result.mean_logprob, result.min_logprob) == (LOGPROB, LOGPROB)
+    assert {"stop": ["fim"], "seed": 3, "max_tokens": 8, "temperature": 0.0}.items() <= vllm.asked.items()
+
+
+def test_it_tells_the_model_and_the_window_that_the_server_has(vllm: VLLM) -> None:
+    engine = engine_of(vllm)
+    assert engine.status().state is EngineState.UNLOADED
+    engine.load()
+    status = engine.status()
+    assert (status.state, status.base_model, status.context_window) == (EngineState.READY, "mistral", WINDOW)
+    assert (status.base_sha256, status.adapter_digest) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "error"),
+    [
+        (429, "7", EngineBusy),
+        (503, "7", EngineBusy),
+        (503, None, EngineUnavailable),
+        (502, None, EngineUnavailable),
+        (400, None, GenerationFailed),
+        (500, None, GenerationFailed),
+    ],
+)
 def test_its_failures_are_the_engine_s(
-    url: str, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
+    vllm: VLLM, status: int, retry_after: str | None, error: type[Exception]
 ) -> None:
-    monkeypatch.setattr(Server, "status", status)
+    vllm.status, vllm.retry_after = status, retry_after
     with pytest.raises(error) as caught:
-        list(OpenAICompatibleEngine(url).generate(REQUEST))
+        list(engine_of(vllm).generate(REQUEST))
     assert getattr(caught.value, "retry_after_s", 7) == 7
+
+
+@pytest.mark.parametrize("header", ["soon", "nan", "-1", "1e99"])
+def test_a_wait_that_makes_no_sense_is_bounded(vllm: VLLM, header: str) -> None:
+    vllm.status, vllm.retry_after = 429, header
+    with pytest.raises(EngineBusy) as caught:
+        list(engine_of(vllm).generate(REQUEST))
+    assert 1 <= caught.value.retry_after_s <= 600
+
+
+@pytest.mark.parametrize("finish_reason", [None, "abort"])
+def test_a_stream_that_the_server_broke_off_is_no_answer(vllm: VLLM, finish_reason: str | None) -> None:
+    vllm.finish_reason = finish_reason
+    with pytest.raises(GenerationFailed):
+        list(engine_of(vllm).generate(REQUEST))
+
+
+def test_an_answer_at_its_limit_says_so(vllm: VLLM) -> None:
+    vllm.finish_reason = "length"
+    assert result_of(engine_of(vllm).generate(REQUEST)).finish_reason == "length"
 
 
 def test_nobody_there_is_unavailable() -> None:
     engine = OpenAICompatibleEngine("http://127.0.0.1:9")
     with pytest.raises(EngineUnavailable):
         list(engine.generate(REQUEST))
+    assert engine.status().state is EngineState.UNREACHABLE
     assert engine.status().error
 
 
-def test_it_stops_when_whoever_asked_went_away(url: str) -> None:
+@pytest.mark.django_db
+def test_a_server_that_comes_back_is_noticed_without_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    monkeypatch.setattr(settings, "AION_LOCAL_LLM_URL", url)
+    engine = OpenAICompatibleEngine(url)
+    with pytest.raises(EngineUnavailable):
+        engine.load()
+    with vllm_server(port=port):
+        Reconciler(engine).reconcile()
+    assert engine.status().state is EngineState.READY
+    assert not engine.status().error
+
+
+@pytest.mark.parametrize("writing", [False, True], ids=["prefilling", "writing"])
+def test_it_stops_the_server_when_whoever_asked_went_away(vllm: VLLM, writing: bool) -> None:
+    vllm.words, vllm.pause_s = 10_000, 0.001
+    if not writing:
+        vllm.may_write.clear()
+    gone = threading.Event()
+    parts = engine_of(vllm).generate(REQUEST, cancelled=gone.is_set)
+    threading.Thread(target=lambda: vllm.started.wait() and gone.set()).start()
     with pytest.raises(GenerationCancelled):
-        list(OpenAICompatibleEngine(url).generate(REQUEST, cancelled=lambda: True))
+        list(parts)
+    assert vllm.hung_up.wait(SOON_S)
 
 
-def test_adapters_are_refused(url: str) -> None:
-    with pytest.raises(AdapterRejected):
-        OpenAICompatibleEngine(url).serve_adapter(ServedAdapter("a", "b", "c"))
+def test_a_closed_stream_stops_the_server(vllm: VLLM) -> None:
+    vllm.words, vllm.pause_s = 10_000, 0.001
+    parts = engine_of(vllm).generate(REQUEST)
+    assert isinstance(next(parts), Delta)
+    parts.close()  # type: ignore[attr-defined]  # a generator
+    assert vllm.hung_up.wait(SOON_S)
 
 
-def test_an_old_address_that_is_aion_itself_is_recognised(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not is_aion_itself(url)
+def test_a_deadline_ends_a_silent_server(vllm: VLLM) -> None:
+    vllm.may_write.clear()
+    with pytest.raises(DeadlineExceeded):
+        list(engine_of(vllm).generate(replace(REQUEST, deadline_s=0.3)))
+    assert vllm.hung_up.wait(SOON_S)
+
+
+def test_silence_shows_as_waiting(vllm: VLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_stream, "SIGN_OF_LIFE_S", 0.0)
+    vllm.may_write.clear()
+    parts = engine_of(vllm).generate(REQUEST)
+    assert [next(parts), next(parts)] == [Waiting("queued"), Waiting("queued")]
+    vllm.may_write.set()
+    assert result_of(parts).text == "base base base "
+
+
+def test_a_server_restarted_with_another_model_is_asked_for_that(vllm: VLLM) -> None:
+    engine = engine_of(vllm)
+    result_of(engine.generate(REQUEST))
+    vllm.base = "qwen"
+    assert result_of(engine.generate(REQUEST)).model == "qwen"
+    assert engine.status().base_model == "qwen"
+
+
+def test_an_old_address_that_is_aion_itself_is_recognised(vllm: VLLM) -> None:
+    assert not is_aion_itself(vllm.url)
     assert is_aion_itself(f"http://localhost:{settings.AION_PORT}")
-    monkeypatch.setattr(Server, "health", {"service": "aion"})
-    assert is_aion_itself(url)
+    vllm.health = {"service": "aion"}
+    assert is_aion_itself(vllm.url)
 
 
-def test_aion_does_not_ask_itself(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aion_does_not_ask_itself(vllm: VLLM, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "AION_LOCAL_LLM_URL", f"http://localhost:{settings.AION_PORT}")
     assert isinstance(serving._configured_engine(), FakeEngine)
-    monkeypatch.setattr(settings, "AION_LOCAL_LLM_URL", url)
+    monkeypatch.setattr(settings, "AION_LOCAL_LLM_URL", vllm.url)
     assert isinstance(serving._configured_engine(), OpenAICompatibleEngine)
