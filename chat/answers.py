@@ -30,8 +30,8 @@ class Asker:
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked. `generate=False` stops after the route; `record=False` leaves no event (evaluation);
-    `earlier` are the questions before it, oldest first, where no conversation holds them; it, `hidden` and `scope` are
-    for calibration and evaluation, never filled from a request."""
+    `earlier` are the questions before it, oldest first, where no conversation holds them; `hidden` and `scope` are for
+    calibration and evaluation, never filled from a request."""
 
     text: str
     tau: float | None = None

@@ -1,4 +1,4 @@
-"""The one error shape of every call but `/v1`: `{"error": {"code", "message", "details"}}`.
+"""The one error shape of every call: `{"error": {"code", "message", "details"}}`; under `/v1` it is OpenAI's.
 
 Codes are stable, messages follow the request's language. Nothing else turns an exception into a response.
 """
@@ -21,20 +21,26 @@ from rest_framework import exceptions as drf
 from rest_framework import status
 from rest_framework.response import Response
 
-from chat.exceptions import FallbackFailed, InvalidQuestion, PermissionRefused
+from chat.exceptions import FallbackFailed, InvalidQuestion, ModelUnknown, PermissionRefused
 from inference.exceptions import (
     DeadlineExceeded,
     EngineBusy,
     EngineUnavailable,
     GenerationCancelled,
     GenerationFailed,
+    PromptTooLong,
 )
 from retrieval.exceptions import RetrievalError
 
 logger = logging.getLogger(__name__)
 
-API_PATHS: Final = ("/api/", "/generate", "/adapter/", "/internal/", "/health", "/ready")
+V1: Final = "/v1/"
+API_PATHS: Final = (V1, "/api/", "/generate", "/adapter/", "/internal/", "/health", "/ready")
 CLIENT_CLOSED_REQUEST: Final = 499
+
+
+_OPENAI_FIELDS: Final = {"message": "messages", "prompt": "messages"}
+_OPENAI_CODES: Final = {"not_authenticated": "invalid_api_key", "throttled": "rate_limit_exceeded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,14 @@ class Problem:
 
     def error(self) -> dict[str, Any]:
         return {"code": self.code, "message": self.message, "details": dict(self.details)}
+
+    def as_openai(self) -> dict[str, Any]:
+        """The same as OpenAI's clients read it: its codes where it has one, and the field that is wrong as `param`."""
+        wrong = {name: found for name, found in self.details.items() if isinstance(found, list | dict)}
+        name, found = next(iter(wrong.items()), ("", None))
+        code = getattr(_first(found), "code", None) or _OPENAI_CODES.get(self.code, self.code)
+        param = _OPENAI_FIELDS.get(name, name) or None
+        return {"error": {"message": self.message, "type": _openai_type(self.status), "param": param, "code": code}}
 
 
 class PayloadTooLarge(drf.APIException):
@@ -102,6 +116,16 @@ def _of_rooms(exc: BaseException) -> Problem | None:
             return Problem(504, "deadline_exceeded", _("The answer took too long. Please try again."))
         case GenerationCancelled():
             return Problem(CLIENT_CLOSED_REQUEST, "cancelled", _("The request was cancelled."))
+        case ModelUnknown():
+            message = _model_unknown(exc)
+            return Problem(404, "model_not_found", message, {"model": [message]})
+        case PromptTooLong():
+            message = _("Too long for the model: %(tokens)d tokens, at most %(limit)d.") % {
+                "tokens": exc.prompt_tokens + exc.answer_tokens,
+                "limit": exc.window,
+            }
+            details = {"prompt": [drf.ErrorDetail(message, code="context_length_exceeded")]}
+            return Problem(400, "invalid_request", message, details)
         case EngineUnavailable() | GenerationFailed():
             return Problem(503, "engine_unavailable", _("The local model cannot answer right now. Please try again."))
         case RetrievalError():
@@ -109,6 +133,21 @@ def _of_rooms(exc: BaseException) -> Problem | None:
         case OperationalError() | InterfaceError():
             return Problem(503, "database_unavailable", _("The database cannot be reached right now."))
     return None
+
+
+def _model_unknown(exc: ModelUnknown) -> str:
+    if not exc.serving:
+        return _("There is no model %(name)s; GET /v1/models lists them.") % {"name": exc.model_id}
+    return _("The model %(name)s is not what serves now: %(serving)s is.") % {
+        "name": exc.model_id,
+        "serving": exc.serving,
+    }
+
+
+def _openai_type(status_code: int) -> str:
+    if status_code == status.HTTP_429_TOO_MANY_REQUESTS:
+        return "requests"
+    return "server_error" if status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR else "invalid_request_error"
 
 
 def _of_requests(exc: BaseException) -> Problem | None:
@@ -160,8 +199,8 @@ def _invalid(exc: drf.ValidationError) -> Problem:
 
 def _first(found: Any) -> Any:
     """The first sentence in what is wrong with a field, which may be a list of values with errors of their own."""
-    while isinstance(found, list | dict) and found:
-        found = next(iter(found.values() if isinstance(found, dict) else found))
+    while isinstance(found, list | dict):
+        found = next((each for each in (found.values() if isinstance(found, dict) else found) if each), None)
     return found
 
 
@@ -187,31 +226,31 @@ def _refusal(exc: drf.PermissionDenied) -> str:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler400`: also a host that is not ours, and a form that is too large."""
     if isinstance(exception, RequestDataTooBig):
-        return _json(_too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
+        return _json(request, _too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
     if not is_api_path(request.path):
         return defaults.bad_request(request, exception)
-    return _json(Problem(400, "invalid_request", _("The request is malformed.")))
+    return _json(request, Problem(400, "invalid_request", _("The request is malformed.")))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler403`."""
     if not is_api_path(request.path):
         return defaults.permission_denied(request, exception)
-    return _json(Problem(403, "permission_denied", _("You are not allowed to do this.")))
+    return _json(request, Problem(403, "permission_denied", _("You are not allowed to do this.")))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler404`."""
     if not is_api_path(request.path):
         return defaults.page_not_found(request, exception)
-    return _json(Problem(404, "not_found", _("There is nothing at this address.")))
+    return _json(request, Problem(404, "not_found", _("There is nothing at this address.")))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500`; Django has logged the traceback."""
     if not is_api_path(request.path):
         return defaults.server_error(request)
-    return _json(Problem(500, "internal_error", _("AION failed unexpectedly. The failure has been logged.")))
+    return _json(request, Problem(500, "internal_error", _("AION failed unexpectedly. The failure has been logged.")))
 
 
 def is_api_path(path: str) -> bool:
@@ -219,5 +258,6 @@ def is_api_path(path: str) -> bool:
     return path.startswith(API_PATHS)
 
 
-def _json(problem: Problem) -> JsonResponse:
-    return JsonResponse(problem.body(), status=problem.status, headers=dict(problem.headers))
+def _json(request: HttpRequest, problem: Problem) -> JsonResponse:
+    body = problem.as_openai() if request.path.startswith(V1) else problem.body()
+    return JsonResponse(body, status=problem.status, headers=dict(problem.headers))

@@ -27,6 +27,15 @@ class PermissionRefused(ChatError):
         self.message = message
 
 
+class ModelUnknown(ChatError):
+    """No model has this name; or it exists, and `serving` is what answers now."""
+
+    def __init__(self, model_id: str, serving: str = "") -> None:
+        super().__init__(model_id)
+        self.model_id = model_id
+        self.serving = serving
+
+
 class FallbackFailed(ChatError):
     """The paid API did not give an answer. `reason` is a stable code: `timeout`, `quota`, `refused`, `unreachable`,
     `server_error`, `interrupted`, `malformed`, `personal_data`, `unconfigured`."""

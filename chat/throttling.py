@@ -14,7 +14,12 @@ from chat.authentication import Credential, is_loopback
 
 logger = logging.getLogger(__name__)
 
-RATES: Final[dict[str, str | None]] = {"chat": "60/min", "feedback": "120/min", "history": "240/min"}
+RATES: Final[dict[str, str | None]] = {
+    "chat": "60/min",
+    "feedback": "120/min",
+    "history": "240/min",
+    "embeddings": "240/min",
+}
 
 
 class CallerThrottle(SimpleRateThrottle):
@@ -55,6 +60,10 @@ class ChatThrottle(CallerThrottle):
 
 class FeedbackThrottle(CallerThrottle):
     scope = "feedback"
+
+
+class EmbeddingThrottle(CallerThrottle):
+    scope = "embeddings"
 
 
 class HistoryThrottle(CallerThrottle):

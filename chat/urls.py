@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from chat import pages, views
 from chat.permissions import IsSignedIn
+from chat.v1 import views as v1
 
 urlpatterns = [
     path("", pages.chat_page, name="chat"),
@@ -22,6 +23,10 @@ urlpatterns = [
         views.ConversationView.as_view(),
         name="api-conversation",
     ),
+    path("v1/chat/completions", v1.CompletionsView.as_view(), name="v1-chat-completions"),
+    path("v1/models", v1.ModelsView.as_view(), name="v1-models"),
+    path("v1/models/<path:model_id>", v1.ModelView.as_view(), name="v1-model"),
+    path("v1/embeddings", v1.EmbeddingsView.as_view(), name="v1-embeddings"),
     path("api/schema", SpectacularAPIView.as_view(permission_classes=[IsSignedIn]), name="api-schema"),
     path(
         "api/docs",

@@ -56,7 +56,9 @@ class GenerateRequest(TolerantSerializer):
     temperature = serializers.FloatField(required=False, min_value=0, max_value=2, validators=[finite])
     top_p = serializers.FloatField(required=False, min_value=0.01, max_value=1, validators=[finite])
     max_new_tokens = serializers.IntegerField(required=False, min_value=1, max_value=MAX_NEW_TOKENS)
-    stop = serializers.ListField(child=serializers.CharField(max_length=200), required=False, max_length=16)
+    stop = serializers.ListField(
+        child=serializers.CharField(max_length=200, trim_whitespace=False), required=False, max_length=16
+    )
 
     def asked(self) -> DirectPrompt:
         """The valid request, with the installation's defaults for what it leaves open."""

@@ -1,0 +1,92 @@
+"""The names under `/v1`: the assistant, the local model with or without an adapter, and the embedder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.utils import timezone
+
+from chat.exceptions import ModelUnknown
+from inference.engine import EngineState, EngineStatus
+from inference.exceptions import EngineUnavailable
+from inference.models import Adapter
+from inference.serving import engine_status
+from retrieval.embeddings import get_embedder
+
+ASSISTANT: Final = "aion"
+_SINCE: Final = timezone.now()
+_DIGEST_SHOWN: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A name that a client may send. `served`: it answers now; `digest` is the adapter's, "" of all others."""
+
+    id: str
+    served: bool
+    parent: str = ""
+    digest: str = ""
+    created: datetime = _SINCE
+
+
+def catalogue() -> tuple[Model, ...]:
+    """All names, the assistant first; of the adapters those registered, and what serves without being so."""
+    status = engine_status()
+    ready = status.state in (EngineState.READY, EngineState.SWAPPING)
+    return (
+        Model(ASSISTANT, served=True),
+        Model(_base_name(status), served=ready and not status.adapter_digest),
+        *_adapters(status, ready=ready),
+        Model(get_embedder().id, served=True),
+    )
+
+
+def find_model(model_id: str) -> Model:
+    """The model of that name, whether or not it is what serves. Raises `ModelUnknown`."""
+    for model in catalogue():
+        if model.id == model_id:
+            return model
+    raise ModelUnknown(model_id)
+
+
+def find_served(model_id: str) -> Model:
+    """The local model under that name: never another in its place.
+
+    Raises `ModelUnknown` (also where it exists and something else serves) or `EngineUnavailable`.
+    """
+    local = [model for model in catalogue() if model.id not in (ASSISTANT, get_embedder().id)]
+    named = next((model for model in local if model.id == model_id), None)
+    if named is None:
+        raise ModelUnknown(model_id)
+    serving = next((model.id for model in local if model.served), None)
+    if serving is None:
+        raise EngineUnavailable("the model is not loaded yet")
+    if not named.served:
+        raise ModelUnknown(model_id, serving=serving)
+    return named
+
+
+def _base_name(status: EngineStatus) -> str:
+    return status.base_model or settings.AION_BASE_MODEL
+
+
+def _adapters(status: EngineStatus, *, ready: bool) -> list[Model]:
+    """By name, and where several share one by name and digest."""
+    base = _base_name(status)
+    rows = Adapter.objects.exclude(state=Adapter.State.REJECTED)
+    found = [Model(row.name, served=False, parent=base, digest=row.digest, created=row.created_at) for row in rows]
+    if status.adapter_digest and status.adapter_digest not in {model.digest for model in found}:
+        found.append(Model(status.adapter, served=False, parent=base, digest=status.adapter_digest))
+    shared = Counter(model.id for model in found)
+    return [
+        replace(
+            model,
+            id=model.id if shared[model.id] == 1 else f"{model.id}@{model.digest[:_DIGEST_SHOWN]}",
+            served=ready and model.digest == status.adapter_digest,
+        )
+        for model in found
+    ]
