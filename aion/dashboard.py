@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from aion.lights import lights
 from aion.panel_actions import ACTIONS, PanelAction, TauForm, may_use
 from chat import control
+from inference.serving import engine_status
 from telemetry import metrics
 from telemetry.metrics import DayRoutes, Heatmap
 
@@ -46,7 +47,11 @@ class Button:
 def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's hook: what `templates/admin/index.html` shows."""
     tenant = settings.PRIMARY_TENANT_ID
-    hidden = {"tau", "force-fallback" if control.current().fallback_forced() else "stop-forcing"}
+    hidden = {
+        "tau",
+        "force-fallback" if control.current().fallback_forced() else "stop-forcing",
+        "merge-adapter" if engine_status().merged else "unmerge-adapter",
+    }
     context |= {
         "title": _("Panel"),
         "lights": lights(),

@@ -1,4 +1,4 @@
-"""What keeps AION, or a part of it, from starting."""
+"""What keeps AION, or a part of it, from starting, and a button of the panel from doing its work."""
 
 from __future__ import annotations
 
@@ -25,3 +25,7 @@ class CannotStart(Exception):
 def translatable(text: str) -> str:
     """Mark `text` for the catalogues (import this as `_`); unlike Django's `gettext_noop` it needs no settings."""
     return text
+
+
+class ActionFailed(Exception):
+    """The room refused; the message is for the person who pressed the button."""

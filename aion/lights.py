@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from chat import calibration, control
 from chat.models import Calibration
 from inference.engine import EngineState, EngineStatus
+from inference.models import DesiredState
 from inference.serving import engine_status
 from retrieval.models import Chunk
 from telemetry import budgets
@@ -207,6 +208,15 @@ def served_in_words(status: EngineStatus) -> str:
     if not status.adapter_digest:
         return _("the base model alone")
     return f"{status.adapter} ({status.adapter_digest[:12]})"
+
+
+def wished_in_words(wish: DesiredState) -> str:
+    """Which adapter was asked for, in the same words."""
+    if wish.adapter is None:
+        return _("the base model alone")
+    if wish.merged:
+        return _("the model with %(name)s merged into it") % {"name": wish.adapter.name}
+    return str(wish.adapter)
 
 
 LOOKS: tuple[Callable[[], Light], ...] = (

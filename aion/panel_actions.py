@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -17,24 +17,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from aion.lights import served_in_words
+from aion import adapter_actions
+from aion.exceptions import ActionFailed
 from chat import control
 from chat.exceptions import InvalidSettings
 from chat.screens import Change
-from inference import adapters
-from inference.engine import EngineState
-from inference.exceptions import InferenceError
-from inference.models import Adapter
-from inference.serving import engine_status
 from telemetry.export_jobs import request_export
 from telemetry.models import DatasetExport
 
-CONFIGURED_FOLDER = "folder"
 STUCK_AFTER = timedelta(hours=1)  # a worker that died must not disable the button for ever
-
-
-class ActionFailed(Exception):
-    """The room refused; the message is for the person who pressed the button."""
 
 
 class ActionForm(forms.Form):
@@ -75,16 +66,6 @@ class ForceFallbackForm(ReasonForm):
         widget=UnfoldAdminSelectWidget,
     )
     field_order = ("minutes", "reason")
-
-
-class LoadAdapterForm(forms.Form):
-    adapter = forms.ChoiceField(label=gettext_lazy("Adapter to serve"), widget=UnfoldAdminSelectWidget)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        registered = [(str(row.pk), str(row)) for row in Adapter.objects.exclude(state=Adapter.State.REJECTED)]
-        configured = (CONFIGURED_FOLDER, _("the one in the configured folder (AION_ADAPTER_DIR)"))
-        self.fields["adapter"].choices = [configured, *registered]  # type: ignore[attr-defined]  # a ChoiceField
 
 
 class ExportForm(forms.Form):
@@ -178,60 +159,6 @@ def stopping_changes(form: forms.Form) -> Sequence[Change]:
     return [(_("Route of every question"), _("paid API, within the budget"), _("chosen by the confidence C"))]
 
 
-# --- adapters ----------------------------------------------------------------------------------------------------
-def load_adapter(values: Mapping[str, Any], by: User) -> str:
-    chosen = None if values["adapter"] == CONFIGURED_FOLDER else int(values["adapter"])
-    _swap(lambda: adapters.reload_adapter(chosen, by=by))
-    return _("Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
-
-
-def merge_adapter(values: Mapping[str, Any], by: User) -> str:
-    _swap(lambda: adapters.merge_adapter(by=by))
-    return _("The adapter is merged. Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
-
-
-def roll_back(values: Mapping[str, Any], by: User) -> str:
-    _swap(lambda: adapters.rollback_adapter(by=by))
-    return _("Went back. Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
-
-
-def adapter_changes(form: forms.Form) -> Sequence[Change]:
-    return [(_("Adapter"), served_in_words(engine_status()), _("the one chosen below"))]
-
-
-def merging_changes(form: forms.Form) -> Sequence[Change]:
-    status = engine_status()
-    merged = replace(status, merged=True)
-    return [(_("What serves"), served_in_words(status), served_in_words(merged))]
-
-
-def rollback_changes(form: forms.Form) -> Sequence[Change]:
-    return [(_("What serves"), served_in_words(engine_status()), _("what served before"))]
-
-
-def swapping_blocked() -> str:
-    state = engine_status().state
-    if state is EngineState.SWAPPING:
-        return _("Another change is being made; wait until it is done.")
-    return "" if state is EngineState.READY else _("No model is loaded in this process.")
-
-
-def merging_blocked() -> str:
-    status = engine_status()
-    if status.merged:
-        return _("The adapter is merged already.")
-    if not status.adapter_digest:
-        return _("No adapter is loaded.")
-    return swapping_blocked()
-
-
-def _swap(operation: Callable[[], object]) -> None:
-    try:
-        operation()
-    except InferenceError as exc:
-        raise ActionFailed(_("The adapter was not changed: %(why)s") % {"why": exc}) from exc
-
-
 # --- dataset -----------------------------------------------------------------------------------------------------
 def export_dataset(values: Mapping[str, Any], by: User) -> str:
     since = timezone.now() - timedelta(days=values["days"])
@@ -276,10 +203,10 @@ ACTIONS: dict[str, PanelAction] = {
             ),
             verb=gettext_lazy("Load adapter"),
             permissions=("inference.load_adapter",),
-            run=load_adapter,
-            form=LoadAdapterForm,
-            changes=adapter_changes,
-            blocked=swapping_blocked,
+            run=adapter_actions.load_adapter,
+            form=adapter_actions.LoadAdapterForm,
+            changes=adapter_actions.adapter_changes,
+            blocked=adapter_actions.swapping_blocked,
         ),
         PanelAction(
             slug="merge-adapter",
@@ -291,9 +218,33 @@ ACTIONS: dict[str, PanelAction] = {
             ),
             verb=gettext_lazy("Merge adapter"),
             permissions=("inference.merge_adapter",),
-            run=merge_adapter,
-            changes=merging_changes,
-            blocked=merging_blocked,
+            run=adapter_actions.merge_adapter,
+            changes=adapter_actions.merging_changes,
+            blocked=adapter_actions.merging_blocked,
+        ),
+        PanelAction(
+            slug="unmerge-adapter",
+            title=gettext_lazy("Undo the merge"),
+            icon="call_split",
+            explanation=gettext_lazy("The adapter serves beside the base model again; the answers stay the same."),
+            verb=gettext_lazy("Undo the merge"),
+            permissions=("inference.merge_adapter",),
+            run=adapter_actions.unmerge_adapter,
+            changes=adapter_actions.unmerging_changes,
+            blocked=adapter_actions.unmerging_blocked,
+        ),
+        PanelAction(
+            slug="unload-adapter",
+            title=gettext_lazy("Unload the adapter"),
+            icon="extension_off",
+            explanation=gettext_lazy(
+                "The base model serves alone, as it was before any training. The adapter stays in the list."
+            ),
+            verb=gettext_lazy("Unload the adapter"),
+            permissions=("inference.load_adapter",),
+            run=adapter_actions.unload_adapter,
+            changes=adapter_actions.unloading_changes,
+            blocked=adapter_actions.unloading_blocked,
         ),
         PanelAction(
             slug="rollback-adapter",
@@ -302,9 +253,9 @@ ACTIONS: dict[str, PanelAction] = {
             explanation=gettext_lazy("What served before the last change serves again."),
             verb=gettext_lazy("Go back"),
             permissions=("inference.load_adapter",),
-            run=roll_back,
-            changes=rollback_changes,
-            blocked=swapping_blocked,
+            run=adapter_actions.roll_back,
+            changes=adapter_actions.rollback_changes,
+            blocked=adapter_actions.rolling_back_blocked,
         ),
         PanelAction(
             slug="force-fallback",

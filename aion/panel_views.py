@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from aion.exceptions import ActionFailed
 from aion.lights import Level, lights
-from aion.panel_actions import ACTIONS, ActionFailed, PanelAction, may_use
+from aion.panel_actions import ACTIONS, PanelAction, may_use
 from chat.screens import confirmation
 
 

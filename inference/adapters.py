@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from inference.adapter_folder import CARD, CONFIG, WEIGHTS, AdapterFacts, adapter_digest, check_base, inspect_adapter
+from inference.adapter_folder import check_base, inspect_adapter
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_ADAPTER, BUNDLED_ADAPTER_NAME
 from inference.engine import ServedAdapter
 from inference.exceptions import AdapterRejected
 from inference.models import ALIVE_WITHIN, Adapter, DesiredState, ProcessReport
+from inference.registry import adapter_path, discard, keep, locked, private_copy
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,30 +34,53 @@ def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPOR
 
     Raises `AdapterRejected` (also for an adapter of another base model) or `ModelNotFound`.
     """
-    facts = inspect_adapter(folder)
-    base = base_model_path()
-    base_digest = base_sha256(base)
-    check_base(facts, base_digest)
-    _keep(folder, facts)
-    adapter, _created = Adapter.objects.get_or_create(
-        digest=facts.digest,
-        defaults={
-            "name": (name or str(facts.card.get("name") or folder.resolve().name))[:LONGEST_NAME],
-            "base_model": (facts.base_model or base.name)[:LONGEST_NAME],
-            "base_sha256": facts.base_sha256 or base_digest,
-            "rank": facts.rank,
-            "size_bytes": facts.size_bytes,
-            "origin": origin,
-            "metrics": dict(facts.card),
-            "created_by": by,
-        },
-    )
+    with private_copy(folder) as copy:
+        facts = inspect_adapter(copy)
+        base = base_model_path()
+        base_digest = base_sha256(base)
+        check_base(facts, base_digest)
+        with locked():
+            keep(copy, facts.digest)
+            adapter, _created = Adapter.objects.get_or_create(
+                digest=facts.digest,
+                defaults={
+                    "name": _presentable(name or str(facts.card.get("name") or folder.resolve().name)),
+                    "base_model": _presentable(facts.base_model or base.name),
+                    "base_sha256": facts.base_sha256 or base_digest,
+                    "rank": facts.rank,
+                    "size_bytes": facts.size_bytes,
+                    "origin": origin,
+                    "metrics": dict(facts.card),
+                    "created_by": by,
+                },
+            )
     return adapter
 
 
-def adapter_path(digest: str) -> Path:
-    """The immutable folder of the adapter `digest`."""
-    return Path(settings.AION_TRAIN_ROOT) / "adapters" / digest
+def delete_adapter(adapter_id: int) -> Adapter:
+    """Remove an adapter for good, with its files and its failed attempts. Raises `AdapterRejected`.
+
+    Whatever was served stays: going back needs it, and so does the record of who answered what.
+    """
+    with locked(), transaction.atomic():
+        adapter = Adapter.objects.select_for_update().filter(pk=adapter_id).first()
+        if adapter is None:
+            raise _unknown(adapter_id)
+        if reason := why_kept(adapter):
+            raise AdapterRejected("in_use", reason)
+        adapter.desired.all().delete()
+        Adapter.objects.filter(pk=adapter.pk).delete()
+        transaction.on_commit(lambda: discard(adapter.digest))
+    return adapter
+
+
+def why_kept(adapter: Adapter) -> str:
+    """Why an adapter cannot be deleted; "" if it can."""
+    if ProcessReport.objects.filter(adapter_digest=adapter.digest, heartbeat_at__gt=_alive_since()).exists():
+        return _("It is being served.")
+    if adapter.desired.exclude(outcome=DesiredState.Outcome.FAILED).exists():
+        return _("It has served, or was asked to: going back and the record of past answers need it.")
+    return ""
 
 
 def served_adapter(desired: DesiredState) -> ServedAdapter | None:
@@ -121,6 +145,14 @@ def reload_adapter(adapter_id: int | None = None, *, by: User | None = None) -> 
     _bring_about(set_desired(adapter.pk, by=by, reason="reload"))
 
 
+def unload_adapter(*, by: User | None = None) -> None:
+    """Serve the base model alone. Raises `AdapterRejected`; nothing changes then."""
+    current = desired_state()
+    if current is None or current.adapter is None:
+        raise AdapterRejected("nothing_to_unload", _("No adapter is loaded: the base model serves alone already."))
+    _bring_about(set_desired(None, by=by, reason="unload"))
+
+
 def merge_adapter(*, by: User | None = None) -> None:
     """Serve a merged copy of base and current adapter. Raises `AdapterRejected`; nothing changes then."""
     current = desired_state()
@@ -131,13 +163,17 @@ def merge_adapter(*, by: User | None = None) -> None:
     _bring_about(set_desired(current.adapter.pk, merged=True, by=by, reason="merge"))
 
 
+def unmerge_adapter(*, by: User | None = None) -> None:
+    """Serve the merged adapter beside the base model again. Raises `AdapterRejected`; nothing changes then."""
+    current = desired_state()
+    if current is None or not current.merged:
+        raise AdapterRejected("not_merged", _("No adapter is merged, so there is nothing to undo."))
+    _bring_about(set_desired(current.adapter_id, by=by, reason="unmerge"))
+
+
 def rollback_adapter(*, by: User | None = None) -> None:
     """Serve what served before the present adapter. Raises `AdapterRejected`."""
-    current = desired_state()
-    served = DesiredState.objects.filter(outcome=DesiredState.Outcome.SERVED)
-    if current is not None:
-        served = served.filter(pk__lt=current.pk).exclude(adapter=current.adapter, merged=current.merged)
-    previous = served.first()
+    previous = previous_state()
     if previous is None:
         raise AdapterRejected("nothing_before", _("Nothing else has served before, so there is nothing to go back to."))
     _bring_about(set_desired(previous.adapter_id, merged=previous.merged, by=by, reason="rollback"))
@@ -145,8 +181,22 @@ def rollback_adapter(*, by: User | None = None) -> None:
 
 def serving_report() -> tuple[ProcessReport, ...]:
     """What each live process really serves."""
-    alive = ProcessReport.objects.filter(heartbeat_at__gt=timezone.now() - ALIVE_WITHIN)
-    return tuple(alive.select_related("reached__adapter"))
+    alive = ProcessReport.objects.filter(heartbeat_at__gt=_alive_since())
+    return tuple(alive.select_related("reached__adapter", "reached__created_by"))
+
+
+def last_failure() -> DesiredState | None:
+    """The newest wish that could not be served, with its reason."""
+    return DesiredState.objects.filter(outcome=DesiredState.Outcome.FAILED).select_related("adapter").first()
+
+
+def previous_state() -> DesiredState | None:
+    """What a rollback would serve."""
+    current = desired_state()
+    served = DesiredState.objects.filter(outcome=DesiredState.Outcome.SERVED).select_related("adapter")
+    if current is not None:
+        served = served.filter(pk__lt=current.pk).exclude(adapter=current.adapter, merged=current.merged)
+    return served.first()
 
 
 def _bring_about(desired: DesiredState) -> None:
@@ -195,27 +245,17 @@ def _registered(adapter_id: int) -> Adapter:
     try:
         return Adapter.objects.get(pk=adapter_id)
     except Adapter.DoesNotExist as exc:
-        raise AdapterRejected("not_found", _("There is no adapter %(id)s.") % {"id": adapter_id}) from exc
+        raise _unknown(adapter_id) from exc
 
 
-def _keep(folder: Path, facts: AdapterFacts) -> None:
-    """Copy aside, flush, rename: a folder of the registry is complete or not there."""
-    target = adapter_path(facts.digest)
-    if target.is_dir():
-        return
-    aside = target.with_name(f".{facts.digest}.{os.getpid()}")
-    try:
-        aside.mkdir(parents=True)
-        for name in (CONFIG, WEIGHTS, CARD):
-            if (folder / name).exists():
-                shutil.copyfile(folder / name, aside / name, follow_symlinks=False)
-                with (aside / name).open("rb") as file:
-                    os.fsync(file.fileno())
-        if adapter_digest(aside) != facts.digest:
-            raise AdapterRejected("changed", _("The adapter's files changed while they were copied."))
-        aside.rename(target)
-    except OSError as exc:
-        message = _("The adapter could not be copied into the registry: %(error)s") % {"error": exc}
-        raise AdapterRejected("not_written", message) from exc
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+def _unknown(adapter_id: int) -> AdapterRejected:
+    return AdapterRejected("not_found", _("There is no adapter %(id)s.") % {"id": adapter_id})
+
+
+def _presentable(text: str) -> str:
+    """Printable and no longer than a row holds: it comes from files that others wrote."""
+    return "".join(filter(str.isprintable, text))[:LONGEST_NAME]
+
+
+def _alive_since() -> datetime:
+    return timezone.now() - ALIVE_WITHIN

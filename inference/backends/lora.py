@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from inference.adapter_folder import WEIGHTS, AdapterFacts, check_base, inspect_adapter
@@ -106,11 +107,12 @@ def _with_lora(model: Any, folder: Path, facts: AdapterFacts) -> PeftModel:
     try:
         config = LoraConfig.from_pretrained(folder)
         config.inference_mode = True
+        config.init_lora_weights = False  # the file's values follow; PiSSA and OLoRA would rewrite the shared base
         config.base_model_name_or_path = None  # a name proves nothing; the shapes and the SHA-256 do
         peft_model = get_peft_model(model, config, low_cpu_mem_usage=True)
         expected = {name for name, _value in peft_model.named_parameters() if ".lora_" in name}
         result = set_peft_model_state_dict(peft_model, load_file(folder / WEIGHTS), low_cpu_mem_usage=True)
-    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as exc:
+    except (ValueError, LookupError, RuntimeError, TypeError, AttributeError, SafetensorError) as exc:
         logger.warning("adapter %s does not fit: %s", folder, exc)
         raise AdapterRejected(
             "wrong_base", _("The adapter does not fit this base model: its matrices differ.")

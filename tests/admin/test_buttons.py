@@ -17,7 +17,7 @@ from chat.models import ChatSettingsRevision
 from inference import adapters, serving
 from inference.engine import ServedAdapter
 from inference.exceptions import AdapterRejected
-from inference.models import Adapter
+from inference.models import Adapter, DesiredState
 from telemetry.models import DatasetExport, Event
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "tau": {"tau": "0.7", "reason": "menos erros"},
     "load-adapter": {"adapter": "folder"},
     "merge-adapter": {},
+    "unmerge-adapter": {},
+    "unload-adapter": {},
     "rollback-adapter": {},
     "force-fallback": {"minutes": "15", "reason": "ensaio"},
     "stop-forcing": {"reason": "fim do ensaio"},
@@ -44,6 +46,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(adapters, "reload_adapter", lambda adapter_id, by: made.append(f"reload {adapter_id} {by}"))
     monkeypatch.setattr(adapters, "merge_adapter", lambda by: made.append(f"merge {by}"))
     monkeypatch.setattr(adapters, "rollback_adapter", lambda by: made.append(f"rollback {by}"))
+    monkeypatch.setattr(adapters, "unload_adapter", lambda by: made.append(f"unload {by}"))
+    monkeypatch.setattr(adapters, "unmerge_adapter", lambda by: made.append(f"unmerge {by}"))
+    monkeypatch.setattr(adapters, "previous_state", DesiredState)
     serving.get_engine().serve_adapter(ServedAdapter("demo", "9" * 64, "nowhere"))
     return made
 
@@ -134,6 +139,29 @@ def test_adapters_are_loaded_merged_and_taken_back(owning: Client, owner: User, 
     owning.post(button("rollback-adapter"))
     assert calls == [f"reload None {owner}", f"reload {chosen.pk} {owner}", f"merge {owner}", f"rollback {owner}"]
     assert LogEntry.objects.count() == 4
+
+
+def test_an_adapter_is_unloaded_and_a_merge_undone(owning: Client, owner: User, calls: list[str]) -> None:
+    owning.post(button("unload-adapter"))
+    assert "Nenhum adapter está mesclado." in owning.get(button("unmerge-adapter")).content.decode()
+    serving.get_engine().serve_adapter(ServedAdapter("demo", "9" * 64, "nowhere", merged=True))
+    owning.post(button("unmerge-adapter"))
+    assert calls == [f"unload {owner}", f"unmerge {owner}"]
+
+
+def test_the_button_of_one_adapter_says_which_one_it_would_serve(owning: Client, calls: list[str]) -> None:
+    chosen = Adapter.objects.create(name="noite", digest="1" * 64, base_model="fake", rank=8, size_bytes=1)
+    page = owning.get(button("load-adapter"), {"adapter": str(chosen.pk)}).content.decode()
+    assert "<td>demo (999999999999)</td><td><strong>noite (111111111111)</strong></td>" in page
+
+
+def test_what_a_rollback_would_serve_is_shown(owning: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Adapter.objects.create(name="ontem", digest="2" * 64, base_model="fake", rank=8, size_bytes=1)
+    DesiredState.objects.create(adapter=before, outcome=DesiredState.Outcome.SERVED)
+    DesiredState.objects.create(adapter=None, outcome=DesiredState.Outcome.SERVED)
+    assert "ontem (222222222222)" in owning.get(button("rollback-adapter")).content.decode()
+    DesiredState.objects.all().delete()
+    assert "Nada mais serviu antes." in owning.get(button("rollback-adapter")).content.decode()
 
 
 def test_a_rejected_adapter_is_told_in_words_and_written_down(

@@ -14,12 +14,13 @@ import pytest
 from django.conf import settings
 
 from inference import adapters, serving, wire
-from inference.adapter_folder import CARD, WEIGHTS, AdapterFacts, check_base
+from inference.adapter_folder import CARD, WEIGHTS, AdapterFacts, adapter_digest, check_base
 from inference.backends.fake import FakeEngine, ScriptedReply
 from inference.engine import EngineStatus, GenerationRequest, GenerationResult, Message
 from inference.exceptions import AdapterRejected, DeadlineExceeded, EngineBusy, InferenceError, PromptTooLong
 from inference.models import Adapter, DesiredState
 from inference.reconciler import Reconciler
+from inference.serving_words import failure_in_words, served_rows
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Path]
@@ -70,22 +71,20 @@ def test_a_name_longer_than_a_row_holds_is_cut(make_adapter: Make) -> None:
     assert adapters.register(folder).name == "a" * 120
 
 
-def test_files_that_change_while_they_are_copied_are_not_registered(
+def test_files_that_change_after_they_were_checked_do_not_get_into_the_registry(
     make_adapter: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was checked is what is kept: another's bytes must not get into the folder of this digest."""
+    """What was checked is what is kept."""
     folder, other = make_adapter("a"), make_adapter("b", value=0.1)
+    digest = adapter_digest(folder)
 
     def swap(facts: AdapterFacts, base_digest: str) -> None:
         check_base(facts, base_digest)
         shutil.copyfile(other / WEIGHTS, folder / WEIGHTS)
 
     monkeypatch.setattr("inference.adapters.check_base", swap)
-    with pytest.raises(AdapterRejected) as caught:
-        adapters.register(folder)
-    assert caught.value.code == "changed"
-    assert not Adapter.objects.exists()
-    assert not list((Path(settings.AION_TRAIN_ROOT) / "adapters").iterdir())
+    registered = adapters.register(folder)
+    assert registered.digest == digest == adapter_digest(adapters.adapter_path(digest))
 
 
 def test_reload_merge_and_rollback_are_served_and_reported(make_adapter: Make, serving_process: Reconciler) -> None:
@@ -98,6 +97,71 @@ def test_reload_merge_and_rollback_are_served_and_reported(make_adapter: Make, s
     assert serving.engine_status().adapter_digest == second.digest
     assert not serving.engine_status().merged
     assert Adapter.objects.get(state=Adapter.State.CHAMPION) == second
+
+
+def test_the_base_serves_alone_and_the_adapter_comes_back(make_adapter: Make, serving_process: Reconciler) -> None:
+    adapter = adapters.register(make_adapter("a"))
+    adapters.reload_adapter(adapter.pk)
+    adapters.unload_adapter()
+    assert serving.engine_status().adapter_digest == ""
+    with pytest.raises(AdapterRejected) as caught:
+        adapters.unload_adapter()
+    assert caught.value.code == "nothing_to_unload"
+    adapters.rollback_adapter()
+    assert serving.engine_status().adapter_digest == adapter.digest
+
+
+def test_a_merge_is_undone(make_adapter: Make, serving_process: Reconciler) -> None:
+    adapter = adapters.register(make_adapter("a"))
+    adapters.reload_adapter(adapter.pk)
+    with pytest.raises(AdapterRejected) as caught:
+        adapters.unmerge_adapter()
+    assert caught.value.code == "not_merged"
+    adapters.merge_adapter()
+    adapters.unmerge_adapter()
+    status = serving.engine_status()
+    assert (status.adapter_digest, status.merged) == (adapter.digest, False)
+
+
+def test_an_adapter_that_never_served_is_deleted_with_its_files_and_failed_attempts(
+    make_adapter: Make, serving_process: Reconciler, django_capture_on_commit_callbacks: Any
+) -> None:
+    bad = adapters.register(make_adapter("a"))
+    FakeEngine.rejected_digests.add(bad.digest)
+    with pytest.raises(AdapterRejected):
+        adapters.reload_adapter(bad.pk)
+    with django_capture_on_commit_callbacks(execute=True):
+        adapters.delete_adapter(bad.pk)
+    assert not Adapter.objects.exists()
+    assert not adapters.adapter_path(bad.digest).exists()
+    assert adapters.register(make_adapter("b")).digest == bad.digest, "the same bytes can be registered anew"
+
+
+def test_an_adapter_that_served_is_kept(make_adapter: Make, serving_process: Reconciler) -> None:
+    first, second = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    for adapter in (first, second):
+        adapters.reload_adapter(adapter.pk)
+    for adapter in (first, second):
+        with pytest.raises(AdapterRejected) as caught:
+            adapters.delete_adapter(adapter.pk)
+        assert caught.value.code == "in_use"
+        assert adapters.adapter_path(adapter.digest).is_dir()
+
+
+def test_it_is_told_what_serves_since_when_why_and_by_whom(
+    make_adapter: Make, serving_process: Reconciler, admin_user: Any
+) -> None:
+    good, bad = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    adapters.reload_adapter(good.pk, by=admin_user)
+    FakeEngine.rejected_digests.add(bad.digest)
+    with pytest.raises(AdapterRejected):
+        adapters.reload_adapter(bad.pk)
+    (row,) = served_rows()
+    assert (row.digest, row.by, row.reason) == (good.digest, "admin", "carregado a pedido")
+    assert row.since == DesiredState.objects.get(adapter=good).created_at
+    failed = adapters.last_failure()
+    assert failed is not None
+    assert "the test refuses this adapter" in failure_in_words(failed)
 
 
 def test_a_refused_adapter_leaves_the_old_one_in_force(make_adapter: Make, serving_process: Reconciler) -> None:

@@ -1,0 +1,91 @@
+"""What the screens of adapters are made of: the form that sends one, and a run's card in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.formats import localize
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from inference.adapters import LONGEST_NAME
+
+_DIGEST_SHOWN = 12
+_LABELS: dict[str, Promise] = {
+    "base_model": _("base model"),
+    "base_sha256": _("base model's SHA-256"),
+    "batch_size": _("batch size"),
+    "dataset": _("dataset"),
+    "dataset_sha256": _("dataset's SHA-256"),
+    "epochs": _("epochs"),
+    "examples": _("examples"),
+    "examples_too_long": _("examples left out as too long"),
+    "loss": _("loss at the end"),
+    "lr": _("learning rate"),
+    "max_length": _("longest example, in tokens"),
+    "name": _("name"),
+    "rank": _("rank"),
+    "seconds": _("seconds"),
+    "seed": _("seed"),
+    "steps": _("steps"),
+    "tokens_per_second": _("tokens a second"),
+}
+
+
+class ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """One file or several."""
+
+    widget = ManyFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
+        files = data or [None]  # so that none at all is found missing
+        return [super(ManyFilesField, self).clean(file, initial) for file in files]
+
+
+class AdapterForm(forms.Form):
+    """An adapter's files, and what to call it."""
+
+    files = ManyFilesField(
+        label=_("Files"),
+        help_text=_(
+            "adapter_config.json and adapter_model.safetensors, and aion.json if there is one; "
+            "or one ZIP file that holds exactly them."
+        ),
+    )
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        max_length=LONGEST_NAME,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("How it is called in the lists. Empty: as its files call it."),
+    )
+
+
+def metrics_in_words(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values of a run's card, those within other values too; a name that is not known stays as it is."""
+    return list(_facts(metrics))
+
+
+def _facts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _facts(value)
+        else:
+            yield str(_LABELS.get(name, name)), _shown(name, value)
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return localize(value, use_l10n=True) if abs(value) >= 1e-3 or not value else f"{value:.1e}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    text = str(localize(value))
+    return f"{text[:_DIGEST_SHOWN]}…" if name.endswith("sha256") else text
