@@ -14,6 +14,11 @@ from inference.adapter_config import CONFIG, json_object, ranks_of, read_config
 from inference.adapter_weights import WEIGHTS, check_weights
 from inference.exceptions import AdapterRejected
 
+__all__ = [
+    "CARD", "CONFIG", "MAX_BYTES", "WEIGHTS", "AdapterFacts", "adapter_digest", "check_base", "check_files",
+    "inspect_adapter", "too_large",
+]  # fmt: skip
+
 CARD = "aion.json"  # ours: which base model it was made for, and how
 MAX_BYTES = 2 * 1024**3
 _INDEX = f"{WEIGHTS}.index.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -125,11 +126,11 @@ class AdapterAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/inference/send.html", context)
 
     def _accept(self, request: HttpRequest, form: AdapterForm) -> Adapter | None:
-        values = form.cleaned_data
+        values, by = form.cleaned_data, request.user
         try:
-            adapter = accept_upload(values["files"], name=values["name"], by=request.user)
+            adapter = accept_upload(values["uploads"], name=values["name"], by=by if isinstance(by, User) else None)
         except InferenceError as exc:
-            form.add_error("files", str(exc))
+            form.add_error("uploads", str(exc))
             return None
         self.log_addition(request, adapter, gettext("Sent."))
         messages.success(request, gettext("The adapter was checked and registered. It does not serve yet."))

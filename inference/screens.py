@@ -53,7 +53,7 @@ class ManyFilesField(forms.FileField):
 class AdapterForm(forms.Form):
     """An adapter's files, and what to call it."""
 
-    files = ManyFilesField(
+    uploads = ManyFilesField(
         label=_("Files"),
         help_text=_(
             "adapter_config.json and adapter_model.safetensors, and aion.json if there is one; "

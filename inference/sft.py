@@ -22,7 +22,8 @@ from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from inference.adapter_folder import CONFIG, WEIGHTS
+from inference.adapter_config import CONFIG
+from inference.adapter_weights import WEIGHTS
 from inference.backends.model_loading import choose_device, load_model, load_tokenizer
 from inference.backends.prompting import prompt_ids
 from inference.training_data import Example

@@ -17,7 +17,8 @@ from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from inference.adapter_folder import WEIGHTS, AdapterFacts, check_base, inspect_adapter
+from inference.adapter_folder import AdapterFacts, check_base, inspect_adapter
+from inference.adapter_weights import WEIGHTS
 from inference.backends.model_loading import load_model, share_weights
 from inference.engine import ServedAdapter
 from inference.exceptions import AdapterRejected

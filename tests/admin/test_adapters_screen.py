@@ -51,7 +51,7 @@ def adapter_files(**config: Any) -> dict[str, bytes]:
 
 
 def sent(files: dict[str, bytes]) -> dict[str, Any]:
-    return {"files": [SimpleUploadedFile(name, content) for name, content in files.items()]}
+    return {"uploads": [SimpleUploadedFile(name, content) for name, content in files.items()]}
 
 
 def zipped(files: dict[str, bytes]) -> dict[str, bytes]:

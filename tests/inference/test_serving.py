@@ -20,6 +20,7 @@ from inference.engine import EngineStatus, GenerationRequest, GenerationResult, 
 from inference.exceptions import AdapterRejected, DeadlineExceeded, EngineBusy, InferenceError, PromptTooLong
 from inference.models import Adapter, DesiredState
 from inference.reconciler import Reconciler
+from inference.registry import adapter_path
 from inference.serving_words import failure_in_words, served_rows
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +54,7 @@ def serving_process(monkeypatch: pytest.MonkeyPatch) -> Reconciler:
 def test_the_same_bytes_are_one_adapter(make_adapter: Make) -> None:
     first, again = adapters.register(make_adapter("a")), adapters.register(make_adapter("b"))
     assert first == again
-    assert sorted(file.name for file in adapters.adapter_path(first.digest).iterdir()) == [
+    assert sorted(file.name for file in adapter_path(first.digest).iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
     ]
@@ -84,7 +85,7 @@ def test_files_that_change_after_they_were_checked_do_not_get_into_the_registry(
 
     monkeypatch.setattr("inference.adapters.check_base", swap)
     registered = adapters.register(folder)
-    assert registered.digest == digest == adapter_digest(adapters.adapter_path(digest))
+    assert registered.digest == digest == adapter_digest(adapter_path(digest))
 
 
 def test_reload_merge_and_rollback_are_served_and_reported(make_adapter: Make, serving_process: Reconciler) -> None:
@@ -133,7 +134,7 @@ def test_an_adapter_that_never_served_is_deleted_with_its_files_and_failed_attem
     with django_capture_on_commit_callbacks(execute=True):
         adapters.delete_adapter(bad.pk)
     assert not Adapter.objects.exists()
-    assert not adapters.adapter_path(bad.digest).exists()
+    assert not adapter_path(bad.digest).exists()
     assert adapters.register(make_adapter("b")).digest == bad.digest, "the same bytes can be registered anew"
 
 
@@ -145,7 +146,7 @@ def test_an_adapter_that_served_is_kept(make_adapter: Make, serving_process: Rec
         with pytest.raises(AdapterRejected) as caught:
             adapters.delete_adapter(adapter.pk)
         assert caught.value.code == "in_use"
-        assert adapters.adapter_path(adapter.digest).is_dir()
+        assert adapter_path(adapter.digest).is_dir()
 
 
 def test_it_is_told_what_serves_since_when_why_and_by_whom(
