@@ -36,8 +36,7 @@ def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPOR
     """
     with private_copy(folder) as copy:
         facts = inspect_adapter(copy)
-        base = base_model_path()
-        base_digest = base_sha256(base)
+        base_name, base_digest = _base_that_serves()
         check_base(facts, base_digest)
         with locked():
             keep(copy, facts.digest)
@@ -45,7 +44,7 @@ def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPOR
                 digest=facts.digest,
                 defaults={
                     "name": _presentable(name or str(facts.card.get("name") or folder.resolve().name)),
-                    "base_model": _presentable(facts.base_model or base.name),
+                    "base_model": _presentable(facts.base_model or base_name),
                     "base_sha256": facts.base_sha256 or base_digest,
                     "rank": facts.rank,
                     "size_bytes": facts.size_bytes,
@@ -105,7 +104,7 @@ def default_served() -> ServedAdapter | None:
     if folder is None:
         return None
     facts = inspect_adapter(folder)
-    check_base(facts, base_sha256(base_model_path()))
+    check_base(facts, _base_that_serves()[1])
     name = BUNDLED_ADAPTER_NAME if folder == BUNDLED_ADAPTER else str(facts.card.get("name") or folder.resolve().name)
     return ServedAdapter(name[:LONGEST_NAME], facts.digest, str(folder))
 
@@ -197,6 +196,14 @@ def previous_state() -> DesiredState | None:
     if current is not None:
         served = served.filter(pk__lt=current.pk).exclude(adapter=current.adapter, merged=current.merged)
     return served.first()
+
+
+def _base_that_serves() -> tuple[str, str]:
+    """Its name and SHA-256. An external server tells no SHA-256: it has to refuse by itself what does not fit."""
+    if settings.AION_LOCAL_LLM_URL:
+        return str(settings.AION_BASE_MODEL), ""
+    folder = base_model_path()
+    return folder.name, base_sha256(folder)
 
 
 def _bring_about(desired: DesiredState) -> None:

@@ -83,13 +83,17 @@ class ChatStream:
 
 @dataclass
 class Transcript:
-    """What has come of one answer. `model` is what it was asked of; `started` is a time of the monotonic clock."""
+    """What has come of one answer. `model` is what it was asked of; `started` is a time of the monotonic clock.
+
+    Where the server counts no tokens, a piece is taken for one, and the prompt has `prompt_estimate` of them.
+    """
 
     model: str
     started: float
+    prompt_estimate: int
     pieces: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    usage: Usage = field(default_factory=lambda: Usage(0, 0))
+    usage: Usage | None = None
     finish_reason: str = ""
     first_at: float | None = None
 
@@ -118,7 +122,7 @@ class Transcript:
         return GenerationResult(
             text="".join(self.pieces),
             finish_reason="length" if self.finish_reason == "length" else "stop",
-            usage=self.usage,
+            usage=self.usage or Usage(self.prompt_estimate, len(self.pieces)),
             model=base_model,
             adapter=adapter.name if adapter else "",
             adapter_digest=adapter.digest if adapter else "",

@@ -141,7 +141,8 @@ class OpenAICompatibleEngine:
         check: Callable[[], None],
         started: float,
     ) -> Iterator[GenerationPart]:
-        asked = Transcript(name_of(adapter) if adapter else base.name, started)
+        prompt_estimate = sum(self.count_tokens(message.content) for message in request.messages)
+        asked = Transcript(name_of(adapter) if adapter else base.name, started, prompt_estimate)
         arguments = chat_arguments(asked.model, request, logprobs=base.is_vllm)
         for chunk in self._stream.chunks(arguments, check):
             if chunk is None:

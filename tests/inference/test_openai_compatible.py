@@ -47,6 +47,11 @@ def engine_of(vllm: VLLM) -> OpenAICompatibleEngine:
     return OpenAICompatibleEngine(vllm.url)
 
 
+def leave_once_it_started(vllm: VLLM, gone: threading.Event) -> None:
+    vllm.started.wait(SOON_S)
+    gone.set()
+
+
 def result_of(parts: Iterator[GenerationPart]) -> GenerationResult:
     *_, result = parts
     assert isinstance(result, GenerationResult)
@@ -61,6 +66,12 @@ def test_it_streams_and_reports_what_the_server_counted(vllm: VLLM) -> None:
     assert (result.usage.input_tokens, result.usage.output_tokens) == (5, 3)
     assert (result.mean_logprob, result.min_logprob) == (LOGPROB, LOGPROB)
     assert {"stop": ["fim"], "seed": 3, "max_tokens": 8, "temperature": 0.0}.items() <= vllm.asked.items()
+
+
+def test_what_the_server_does_not_count_is_estimated(vllm: VLLM) -> None:
+    vllm.counts = False
+    usage = result_of(engine_of(vllm).generate(REQUEST)).usage
+    assert (usage.input_tokens, usage.output_tokens) == (2, 3)
 
 
 def test_it_tells_the_model_and_the_window_that_the_server_has(vllm: VLLM) -> None:
@@ -141,7 +152,7 @@ def test_it_stops_the_server_when_whoever_asked_went_away(vllm: VLLM, writing: b
         vllm.may_write.clear()
     gone = threading.Event()
     parts = engine_of(vllm).generate(REQUEST, cancelled=gone.is_set)
-    threading.Thread(target=lambda: vllm.started.wait() and gone.set()).start()
+    threading.Thread(target=leave_once_it_started, args=(vllm, gone)).start()
     with pytest.raises(GenerationCancelled):
         list(parts)
     assert vllm.hung_up.wait(SOON_S)

@@ -10,12 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from inference.adapter_folder import WEIGHTS, adapter_digest
+from inference.adapters import adapter_path, register, reload_adapter, set_desired
 from inference.backends.openai_compatible import OpenAICompatibleEngine
 from inference.backends.runtime_lora import name_of
 from inference.engine import EngineState, GenerationRequest, GenerationResult, Message, ServedAdapter
 from inference.exceptions import AdapterRejected, EngineUnavailable, GenerationFailed
+from inference.models import DesiredState
+from inference.reconciler import Reconciler
 from tests.inference.vllm_server import BASE_WORD, MAX_RANK, VLLM, vllm_server
 
 REQUEST = GenerationRequest((Message("user", "Olá"),), max_new_tokens=8, deadline_s=30)
@@ -236,6 +240,24 @@ def test_a_server_that_answers_as_another_model_is_not_believed(vllm: VLLM, engi
     vllm.answers_as = "mistral"
     with pytest.raises(GenerationFailed, match="answered as mistral"):
         ask(engine)
+
+
+@pytest.mark.django_db
+def test_a_wish_for_an_adapter_of_the_server_s_model_is_fulfilled(vllm, engine, make_adapter, monkeypatch):
+    """Its base cannot be compared: the server tells no SHA-256, and this machine may not have the weights."""
+    monkeypatch.setattr(settings, "AION_LOCAL_LLM_URL", vllm.url)
+    adapter = register(make_adapter("large-model", base_sha256="ab" * 32))
+    assert adapter.base_sha256 == "ab" * 32
+    reload_adapter(adapter.pk)
+    reconciler = Reconciler(engine)
+    reconciler.reconcile()
+    assert ask(engine).adapter_digest == adapter.digest
+    assert vllm.adapters[f"aion-{adapter.digest}"] == adapter_path(adapter.digest)
+    merge = set_desired(adapter.pk, merged=True)
+    reconciler.reconcile()
+    merge.refresh_from_db()
+    assert (merge.outcome, merge.error_code) == (DesiredState.Outcome.FAILED, "not_mergeable")
+    assert ask(engine).adapter_digest == adapter.digest
 
 
 def test_an_unload_that_fails_costs_no_answer(vllm: VLLM, engine, first: ServedAdapter):

@@ -42,6 +42,7 @@ class VLLM:
     retry_after: str | None = "7"
     finish_reason: str | None = "stop"
     answers_as: str | None = None
+    counts: bool = True
     loading_s: float = 0.0
     health: dict[str, Any] = field(default_factory=dict)
     adapters: dict[str, Path] = field(default_factory=dict)
@@ -64,8 +65,8 @@ class VLLM:
 
 
 @contextmanager
-def vllm_server(vllm: VLLM | None = None, port: int = 0) -> Iterator[VLLM]:
-    vllm = vllm or VLLM()
+def vllm_server(port: int = 0) -> Iterator[VLLM]:
+    vllm = VLLM()
     vllm.may_write.set()
 
     class Handler(_Handler):
@@ -170,10 +171,15 @@ class _Handler(BaseHTTPRequestHandler):
             )
         if vllm.finish_reason:
             self._chunk(model, {"delta": {}, "finish_reason": vllm.finish_reason})
-        usage = {"prompt_tokens": 5, "completion_tokens": vllm.words, "total_tokens": 5 + vllm.words}
-        self._event({"choices": [], "usage": usage, "model": model})
+        if vllm.counts:
+            self._usage(model)
         self._frame(b"data: [DONE]\n\n")
         self._frame(b"")
+
+    def _usage(self, model: str) -> None:
+        words = self.serves.words
+        usage = {"prompt_tokens": 5, "completion_tokens": words, "total_tokens": 5 + words}
+        self._event({"choices": [], "usage": usage, "model": model})
 
     def _chunk(self, model: str, choice: dict[str, Any]) -> None:
         self._event(
