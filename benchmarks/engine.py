@@ -1,174 +1,255 @@
-"""How fast the in-process engine writes, for one client and on prompts of a real search: beside transformers' own
-`generate` in the same precision, and llama.cpp on the same weights in its fastest format (Q4_0), prompt by prompt.
+"""How fast the in-process engine answers, for one client: prompts of a real search, the served adapter, greedy, each
+answer to its own end. Beside it transformers' own `generate` in the same precision, and llama.cpp on the same weights
+in three formats, prompt by prompt, each way as it comes: AION keeps the instructions' keys and values and checks drafts
+(n-gram lookups) in one pass, llama.cpp keeps what a prompt begins with like the one before.
 
-`same length`: every way writes 64 tokens after each prompt, whatever they say; the adapter folded in is AION's own
-variant. `answers`: with the adapter, to the answer's own end; here drafts (n-gram lookups, checked in one pass) show
-what they save, since forced to go on a text repeats itself, which flatters them."""
+Quantised weights say other things at other length, so `tokens_per_answer` stands beside the seconds. `unmerged` has the
+adapter's matrices beside the model's instead of folded in. `first token` is a new process, from its start."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
 import torch
+from peft import PeftModel
 from transformers import GenerationConfig
 from transformers.generation.streamers import BaseStreamer
 
 from benchmarks.engines import adapter_in
+from benchmarks.gguf_weights import write_gguf
 from benchmarks.lines import Line, beside, skipped
-from benchmarks.llama import LlamaPeer, is_usable, llama_peer
-from benchmarks.options import Options
+from benchmarks.llama import FORMATS, bundled_gguf, is_usable, llama_peer
+from benchmarks.options import Options, spread
 from benchmarks.prompts import prompts_of
-from benchmarks.questions import examined, installed_demo, say
+from benchmarks.questions import examined, installed_sets, missing_sets, say
 from inference.backends.decoding import DRAFT_TOKENS, Sampling, decode
 from inference.backends.generation import Served
 from inference.backends.lora import attach_adapter
-from inference.backends.model_loading import load_model, load_tokenizer
-from inference.backends.prompting import prompt_ids
+from inference.backends.model_loading import load_model, load_tokenizer, share_weights
+from inference.backends.prefixes import PrefixCache
+from inference.backends.prompting import prefix_length, prompt_ids
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_NAME
 
-ASKED = 16
-SAME_LENGTH_TOKENS = 64
+ASKED = 40
+COMPARED_IN_FP32 = 10
 LONGEST_ANSWER_TOKENS = 96
-OURS, PLAIN, LLAMA = "AION", "transformers generate", "llama.cpp Q4_0"
-FOLDED, UNDRAFTED = "AION with the adapter folded in", "AION without drafts"
+COLD_STARTS = 3
+OURS, PLAIN = "AION", "transformers generate"
+UNDRAFTED, UNKEPT = "AION without drafts", "AION without the kept beginning"
+FIRST_TOKEN = Path(__file__).with_name("first_token.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Its tokens, of which the first `prefix_tokens` are the instructions."""
+
+    ids: list[int]
+    prefix_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One generation: seconds to the first token, from there to the last, and the tokens themselves where known."""
+    """One generation: seconds to the first token, from there to the last, and the tokens themselves."""
 
     first_s: float
     rest_s: float
-    count: int
-    ids: tuple[int, ...] = ()
+    ids: tuple[int, ...]
 
     @property
     def seconds(self) -> float:
         return self.first_s + self.rest_s
 
 
-Way = Callable[[list[int]], Run]
+Way = Callable[[Prompt], Run]
+FIGURES: Mapping[str, Callable[[Sequence[Run]], float]] = {
+    "seconds_per_answer": lambda runs: fmean(run.seconds for run in runs),
+    "tokens_per_answer": lambda runs: fmean(len(run.ids) for run in runs),
+    "time_to_first_token_ms": lambda runs: median(run.first_s for run in runs) * 1000,
+    "decode_tokens_per_s": lambda runs: sum(len(run.ids) - 1 for run in runs) / sum(run.rest_s for run in runs),
+}
 
 
 def measure(options: Options) -> Iterator[Line]:
-    """All ways at one length, then whole answers."""
-    with installed_demo() as demo:
-        prompts = list(prompts_of(examined(demo.questions, options.limit or ASKED), demo.collection))
+    """Whole answers in every way, whether they are the same, and a cold start."""
+    wanted = "faquad" if options.data else "demo"
+    yield from missing_sets(options, "faquad")
     say("loading the model")
     folder = base_model_path()
     base = Served(load_model(folder), load_tokenizer(folder), BUNDLED_NAME)
     adapter = adapter_in(options.adapter)
     folded = Served(attach_adapter(base.model, base_sha256(folder), adapter), base.tokenizer, BUNDLED_NAME, adapter)
-    ids = [prompt_ids(base.tokenizer, prompt) for prompt in prompts]
-    yield from _same_length(base, folded, ids, options)
-    yield from _answers(folded, ids)
+    with installed_sets(options, wanted) as sets:
+        asked = examined(sets[wanted].questions, options.limit or ASKED)
+        prompts = [_tokens_of(base, messages) for messages in prompts_of(asked, sets[wanted].collection)]
+    yield from _answers(wanted, folded, prompts, options)
+    beside_base = PeftModel.from_pretrained(share_weights(base.model), options.adapter).eval()
+    yield from _unmerged(wanted, Served(beside_base, base.tokenizer, BUNDLED_NAME, adapter), prompts)
+    in_fp32 = attach_adapter(load_model(folder, dtype=torch.float32), base_sha256(folder), adapter)
+    yield from _sameness(folded, replace(folded, model=in_fp32), prompts)
+    yield from _cold_start(options)
 
 
-def _same_length(base: Served, folded: Served, prompts: Sequence[list[int]], options: Options) -> Iterator[Line]:
-    compares = is_usable(options.llama)
-    if not compares:
-        yield skipped(LLAMA, "it does not run here: `make bench-engine` compiles it, which takes a C++ compiler")
-    with llama_peer(options.llama) if compares else nullcontext() as peer:
-        ways = {
-            OURS: lambda ids: _decoded(base, ids, SAME_LENGTH_TOKENS, drafts=0, ends=False),
-            FOLDED: lambda ids: _decoded(folded, ids, SAME_LENGTH_TOKENS, drafts=0, ends=False),
-            PLAIN: lambda ids: _generated(base, ids, SAME_LENGTH_TOKENS, ends=False),
+def _tokens_of(served: Served, messages: Any) -> Prompt:
+    ids = prompt_ids(served.tokenizer, messages)
+    return Prompt(ids, prefix_length(served.tokenizer, messages, ids))
+
+
+def _answers(name: str, served: Served, prompts: Sequence[Prompt], options: Options) -> Iterator[Line]:
+    prefixes = PrefixCache(served.model.config)
+    ways: dict[str, Way] = {
+        OURS: lambda prompt: _decoded(served, prompt, prefixes=prefixes),
+        UNKEPT: lambda prompt: _decoded(served, prompt),
+        UNDRAFTED: lambda prompt: _decoded(served, prompt, prefixes=prefixes, drafts=0),
+        PLAIN: lambda prompt: _generated(served, prompt),
+    }
+    if not is_usable(options.llama):
+        yield skipped("llama.cpp", "it does not run here: `make bench-engine` compiles it, which takes a C++ compiler")
+        yield from _lines(name, _in_turn(ways, prompts), served, prompts)
+        return
+    with _llama_ways(served, options) as peers:
+        runs = _in_turn(ways | peers, prompts)
+    yield from _lines(name, runs, served, prompts)
+    best = min(peers, key=lambda way: FIGURES["seconds_per_answer"](runs[way]))
+    seconds = {way: FIGURES["seconds_per_answer"](runs[way]) for way in (OURS, best)}
+    yield from beside(
+        name, "seconds_per_answer, llama.cpp's best", seconds[OURS], {best: seconds[best]}, n=len(prompts)
+    )
+
+
+@contextmanager
+def _llama_ways(served: Served, options: Options) -> Iterator[dict[str, Way]]:
+    """llama.cpp in each format, on the very weights that are `served`."""
+
+    def way(peer: Any) -> Way:
+        return lambda prompt: _by_llama(peer.generate(prompt.ids, LONGEST_ANSWER_TOKENS, served.end_ids))
+
+    with tempfile.TemporaryDirectory(prefix="aion-bench-") as folder, ExitStack() as peers:
+        weights = Path(folder) / "served.gguf"
+        write_gguf(served.model, bundled_gguf(), weights)
+        yield {
+            f"llama.cpp {quantisation}": way(peers.enter_context(llama_peer(options.llama, weights, quantisation)))
+            for quantisation in FORMATS
         }
-        if peer is not None:
-            ways[LLAMA] = lambda ids: _by_llama(peer, ids)
-        runs = _in_turn(ways, prompts)
-    figures = {
-        "time_to_first_token_ms": lambda runs: median(run.first_s for run in runs) * 1000,
-        "decode_tokens_per_s": lambda runs: sum(run.count - 1 for run in runs) / sum(run.rest_s for run in runs),
+
+
+def _unmerged(name: str, served: Served, prompts: Sequence[Prompt]) -> Iterator[Line]:
+    prefixes = PrefixCache(served.model.config)
+    ways: dict[str, Way] = {
+        OURS: lambda prompt: _decoded(served, prompt, prefixes=prefixes),
+        PLAIN: lambda prompt: _generated(served, prompt),
     }
-    yield from _lines("same length", figures, runs, base, prompts)
+    yield from _lines(f"{name}, unmerged", _in_turn(ways, prompts), served, prompts)
 
 
-def _answers(served: Served, prompts: Sequence[list[int]]) -> Iterator[Line]:
-    ways = {
-        OURS: lambda ids: _decoded(served, ids, LONGEST_ANSWER_TOKENS, drafts=DRAFT_TOKENS, ends=True),
-        UNDRAFTED: lambda ids: _decoded(served, ids, LONGEST_ANSWER_TOKENS, drafts=0, ends=True),
-        PLAIN: lambda ids: _generated(served, ids, LONGEST_ANSWER_TOKENS, ends=True),
-    }
-    runs = _in_turn(ways, prompts)
-    figures = {
-        "seconds_per_answer": lambda runs: fmean(run.seconds for run in runs),
-        "tokens_per_answer": lambda runs: fmean(run.count for run in runs),
-    }
-    yield from _lines("answers", figures, runs, served, prompts)
-    same = fmean(ours.ids == plain.ids for ours, plain in zip(runs[OURS], runs[PLAIN], strict=True))
-    yield Line("answers", "same_tokens_as_generate", same, conditions={"n": len(prompts)})
+def _sameness(served: Served, in_fp32: Served, prompts: Sequence[Prompt]) -> Iterator[Line]:
+    """Whether drafts and what is kept change an answer: exactly where rounding allows it, in fp32; in bf16 beside the
+    same path without anything kept."""
+    kept = PrefixCache(in_fp32.model.config)
+    compared = spread(prompts, COMPARED_IN_FP32)
+    pairs = [(_decoded(in_fp32, prompt, prefixes=kept), _generated(in_fp32, prompt)) for prompt in compared]
+    yield Line("float32", "same_tokens_as_generate", _share_of_same(pairs), conditions={"n": len(pairs)})
+    prefixes = PrefixCache(served.model.config)
+    alone = [_decoded(served, prompt, prefixes=PrefixCache(served.model.config)) for prompt in prompts]
+    in_a_row = [_decoded(served, prompt, prefixes=prefixes) for prompt in prompts]
+    share = _share_of_same(list(zip(alone, in_a_row, strict=True)))
+    yield Line(_precision(served), "same_tokens_as_alone", share, conditions={"n": len(prompts)})
+    plain = [_generated(served, prompt) for prompt in prompts]
+    share = _share_of_same(list(zip(alone, plain, strict=True)))
+    yield Line(_precision(served), "same_tokens_as_generate", share, conditions={"n": len(prompts)})
 
 
-def _in_turn(ways: Mapping[str, Way], prompts: Sequence[list[int]]) -> dict[str, list[Run]]:
+def _share_of_same(pairs: Sequence[tuple[Run, Run]]) -> float:
+    return fmean(one.ids == other.ids for one, other in pairs)
+
+
+def _cold_start(options: Options) -> Iterator[Line]:
+    """A process that imports, loads the bundled model and the adapter, and writes one token."""
+    seconds, sizes = [], []
+    for number in range(COLD_STARTS):
+        say(f"engine: cold start {number + 1} of {COLD_STARTS}")
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, str(FIRST_TOKEN), str(options.adapter)], capture_output=True, text=True, check=True
+        )
+        seconds.append(time.perf_counter() - started)
+        sizes.append(json.loads(done.stdout.splitlines()[-1])["rss_mb"])
+    yield Line("first token", "cold_start_s", median(seconds), conditions={"n": COLD_STARTS})
+    yield Line("first token", "memory_mb", median(sizes), conditions={"n": COLD_STARTS})
+
+
+def _in_turn(ways: Mapping[str, Way], prompts: Sequence[Prompt]) -> dict[str, list[Run]]:
     """Every way at each prompt before the next: a noisy machine disturbs all alike."""
     for way in ways.values():
         way(prompts[0])  # warm
     runs: dict[str, list[Run]] = {name: [] for name in ways}
-    for number, ids in enumerate(prompts, start=1):
-        say(f"engine: prompt {number} of {len(prompts)}, {len(ids)} tokens")
+    for number, prompt in enumerate(prompts, start=1):
+        say(f"engine: prompt {number} of {len(prompts)}, {len(prompt.ids)} tokens")
         for name, way in ways.items():
-            runs[name].append(way(ids))
+            runs[name].append(way(prompt))
     return runs
 
 
-def _lines(
-    case: str,
-    figures: Mapping[str, Callable[[Sequence[Run]], float]],
-    runs: Mapping[str, Sequence[Run]],
-    served: Served,
-    prompts: Sequence[list[int]],
-) -> Iterator[Line]:
-    about: dict[str, object] = {"n": len(prompts), "prompt_tokens": round(fmean(map(len, prompts)))}
-    about |= {"dtype": str(served.model.dtype).removeprefix("torch."), "threads": torch.get_num_threads()}
-    for metric, figure in figures.items():
+def _lines(case: str, runs: Mapping[str, Sequence[Run]], served: Served, prompts: Sequence[Prompt]) -> Iterator[Line]:
+    about: dict[str, object] = {"n": len(prompts), "prompt_tokens": round(fmean(len(prompt.ids) for prompt in prompts))}
+    about |= {"of_them_kept": prompts[0].prefix_tokens, "dtype": _precision(served), "threads": torch.get_num_threads()}
+    for metric, figure in FIGURES.items():
         values = {name: figure(own) for name, own in runs.items()}
         yield from beside(case, metric, values.pop(OURS), values, **about)
 
 
+def _precision(served: Served) -> str:
+    return str(served.model.dtype).removeprefix("torch.")
+
+
 # --- ways ----------------------------------------------------------------------------------------------------------
-def _decoded(served: Served, prompt: list[int], tokens: int, *, drafts: int, ends: bool) -> Run:
+def _decoded(served: Served, prompt: Prompt, *, prefixes: PrefixCache | None = None, drafts: int = DRAFT_TOKENS) -> Run:
     """By AION's own loop."""
     clock = _Clock()
     produced = decode(
         served.model,
-        prompt,
+        prompt.ids,
         sampling=Sampling(),
-        max_new_tokens=tokens,
-        end_ids=served.end_ids if ends else (),
+        max_new_tokens=LONGEST_ANSWER_TOKENS,
+        end_ids=served.end_ids,
         check=lambda: None,
         draft_tokens=drafts,
+        prefix_tokens=prompt.prefix_tokens,
+        prefixes=prefixes,
     )
     return clock.run(tuple(clock.stamped(token.id) for token in produced))
 
 
-def _generated(served: Served, prompt: list[int], tokens: int, *, ends: bool) -> Run:
+def _generated(served: Served, prompt: Prompt) -> Run:
     """By transformers."""
     clock = _Clock()
     config = GenerationConfig(
-        max_new_tokens=tokens,
+        max_new_tokens=LONGEST_ANSWER_TOKENS,
         do_sample=False,
-        eos_token_id=sorted(served.end_ids) if ends else None,
+        eos_token_id=sorted(served.end_ids),
         pad_token_id=served.tokenizer.pad_token_id,
     )
     output = served.model.generate(
-        input_ids=torch.tensor([prompt]),
-        attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+        input_ids=torch.tensor([prompt.ids]),
+        attention_mask=torch.ones(1, len(prompt.ids), dtype=torch.long),
         generation_config=config,
         streamer=_Stamps(clock),
     )
-    return clock.run(tuple(output[0, len(prompt) :].tolist()))
+    return clock.run(tuple(output[0, len(prompt.ids) :].tolist()))
 
 
-def _by_llama(peer: LlamaPeer, prompt: list[int]) -> Run:
-    first_s, rest_s = peer.generate(prompt, SAME_LENGTH_TOKENS)
-    return Run(first_s, rest_s, SAME_LENGTH_TOKENS)
+def _by_llama(answer: Mapping[str, Any]) -> Run:
+    return Run(answer["first_s"], answer["rest_s"], tuple(answer["ids"]))
 
 
 @dataclass(slots=True)
@@ -186,7 +267,7 @@ class _Clock:
 
     def run(self, ids: tuple[int, ...]) -> Run:
         first = self.first or self.last
-        return Run(first - self.began, self.last - first, len(ids), ids)
+        return Run(first - self.began, self.last - first, ids)
 
 
 class _Stamps(BaseStreamer):  # type: ignore[misc]  # transformers is not followed
