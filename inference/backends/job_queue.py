@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from inference.engine import Priority
-from inference.exceptions import EngineBusy
+from inference.exceptions import EngineBusy, EngineUnavailable
 
 QUEUE_TOKENS = 16_384
 MIN_JOB_TOKENS = 1024  # so that tiny requests cannot pile up either: at most 16 wait, as gunicorn_conf.py reckons
@@ -67,7 +67,7 @@ class JobQueue:
             self._waiting = [other for other in self._waiting if other is not ticket]
 
     def close(self) -> None:
-        """Let `run` return once the work in hand is done."""
+        """Let `run` return once the work in hand, and what was put first, is done; more is refused from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -80,6 +80,8 @@ class JobQueue:
             self._measure(ticket, time.monotonic() - started)
 
     def _add(self, rank: int, tokens: int, work: Callable[[], None]) -> Ticket:
+        if self._closed:
+            raise EngineUnavailable("the model has been unloaded")
         self._count += 1
         ticket = Ticket(rank, self._count, tokens, work)
         self._waiting.append(ticket)
@@ -89,9 +91,9 @@ class JobQueue:
     def _next(self) -> Ticket | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
-            if self._closed:
+            ticket = min(self._waiting, default=None)
+            if ticket is None or (self._closed and ticket.rank != _FIRST):
                 return None
-            ticket = min(self._waiting)
             self._waiting.remove(ticket)
             self._running_tokens = ticket.tokens
             return ticket

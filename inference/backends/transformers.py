@@ -21,6 +21,7 @@ from inference.backends.job_queue import JobQueue
 from inference.backends.lora import attach_adapter, load_merged
 from inference.backends.model_loading import load_model, load_tokenizer
 from inference.backends.prefixes import PrefixCache
+from inference.backends.preparation import PreparedModels
 from inference.backends.prompting import prefix_length, prompt_ids
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_NAME
@@ -43,6 +44,7 @@ class TransformersEngine:
         self._sha256 = ""
         self._base: Served | None = None
         self._served: Served | None = None
+        self._prepared = PreparedModels()
         self._queue = JobQueue()
 
     def load(self) -> None:
@@ -64,6 +66,7 @@ class TransformersEngine:
             self._queue.close()
             self._state = EngineState.UNLOADED
             self._served = self._base = None
+            self._prepared.clear()
 
     def status(self) -> EngineStatus:
         served = self._served
@@ -103,16 +106,18 @@ class TransformersEngine:
 
     def serve_adapter(self, adapter: ServedAdapter | None) -> None:
         with self._swapping:
-            self._ready()
-            self._state = EngineState.SWAPPING
+            base = self._ready()
+            if self._state == EngineState.FAILED:
+                raise EngineUnavailable(self._error)
+            self._state, self._error = EngineState.SWAPPING, ""
             try:
-                self._switch(self._prepared(adapter))
-                self._error = ""
+                self._switch(self._with_adapter(base, adapter) if adapter else base)
             except AdapterRejected as exc:
                 self._error = str(exc)
                 raise
             finally:
-                self._state = EngineState.READY
+                if self._state == EngineState.SWAPPING:  # a request may have found the device dead meanwhile
+                    self._state = EngineState.READY
 
     def _read_model(self) -> None:
         folder = base_model_path(self._base_model)
@@ -127,17 +132,16 @@ class TransformersEngine:
             raise EngineUnavailable(self._error or "the model is not loaded yet")
         return base
 
-    def _prepared(self, adapter: ServedAdapter | None) -> Served:
+    def _with_adapter(self, base: Served, adapter: ServedAdapter) -> Served:
         """Made aside, while what serves goes on serving. Raises `AdapterRejected`."""
-        base = self._ready()
-        if adapter is None:
-            return base
-        if adapter.merged:
+
+        def make() -> Any:
+            if not adapter.merged:
+                return attach_adapter(base.model, self._sha256, adapter)
             folder = base_model_path(self._base_model)
-            model = load_merged(folder, self._sha256, adapter, dtype=self._dtype, four_bit=self._four_bit)
-        else:
-            model = attach_adapter(base.model, self._sha256, adapter)
-        return Served(model, base.tokenizer, base.name, adapter)
+            return load_merged(folder, self._sha256, adapter, dtype=self._dtype, four_bit=self._four_bit)
+
+        return Served(self._prepared.model_with(adapter, make), base.tokenizer, base.name, adapter)
 
     def _switch(self, served: Served) -> None:
         """Between two requests, by the worker itself."""

@@ -6,7 +6,7 @@ import pytest
 
 from inference.backends.job_queue import MIN_JOB_TOKENS, JobQueue
 from inference.engine import Priority
-from inference.exceptions import EngineBusy
+from inference.exceptions import EngineBusy, EngineUnavailable
 
 
 def drain(queue: JobQueue) -> None:
@@ -50,3 +50,15 @@ def test_who_goes_away_frees_the_place() -> None:
     ticket = queue.put(lambda: None, tokens=1, priority=Priority.CHAT)
     queue.discard(ticket)
     assert queue.tokens == 0
+
+
+def test_once_closed_it_does_what_was_put_first_and_takes_no_more() -> None:
+    """Or whoever swaps an adapter would wait for ever."""
+    queue, done = JobQueue(), list[str]()
+    queue.put(lambda: done.append("answer"), tokens=1, priority=Priority.CHAT)
+    queue.put_first(lambda: done.append("swap"))
+    queue.close()
+    queue.run()
+    assert done == ["swap"]
+    with pytest.raises(EngineUnavailable):
+        queue.put_first(lambda: done.append("late"))
