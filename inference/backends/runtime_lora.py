@@ -155,8 +155,10 @@ def name_of(adapter: ServedAdapter) -> str:
 
 def model_cards(answer: httpx.Response) -> list[dict[str, Any]]:
     """What `/v1/models` lists. Raises `httpx.HTTPError` where the answer is something else."""
+    if not answer.is_success:
+        raise httpx.HTTPStatusError(reason_of(answer), request=answer.request, response=answer)
     try:
-        cards = answer.raise_for_status().json()["data"]
+        cards = answer.json()["data"]
         return [card for card in cards if isinstance(card["id"], str)]
     except (ValueError, KeyError, TypeError) as exc:
         raise httpx.DecodingError("its list of models is not OpenAI's", request=answer.request) from exc

@@ -13,13 +13,14 @@ import pytest
 from django.conf import settings
 
 from inference.adapter_folder import WEIGHTS, adapter_digest
-from inference.adapters import adapter_path, register, reload_adapter, set_desired
+from inference.adapters import register, reload_adapter, set_desired
 from inference.backends.openai_compatible import OpenAICompatibleEngine
 from inference.backends.runtime_lora import name_of
 from inference.engine import EngineState, GenerationRequest, GenerationResult, Message, ServedAdapter
 from inference.exceptions import AdapterRejected, EngineUnavailable, GenerationFailed
 from inference.models import DesiredState
 from inference.reconciler import Reconciler
+from inference.registry import adapter_path
 from tests.inference.vllm_server import BASE_WORD, MAX_RANK, VLLM, vllm_server
 
 REQUEST = GenerationRequest((Message("user", "Olá"),), max_new_tokens=8, deadline_s=30)
