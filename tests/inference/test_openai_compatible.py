@@ -118,6 +118,23 @@ def test_a_stream_that_the_server_broke_off_is_no_answer(vllm: VLLM, finish_reas
         list(engine_of(vllm).generate(REQUEST))
 
 
+def test_a_connection_that_breaks_in_an_answer_does_not_make_the_server_unreachable(vllm: VLLM) -> None:
+    engine = engine_of(vllm)
+    vllm.drops = True
+    with pytest.raises(GenerationFailed, match="broke the answer off"):
+        list(engine.generate(REQUEST))
+    assert engine.status().state is EngineState.READY
+
+
+def test_a_server_that_died_since_is_unreachable() -> None:
+    with vllm_server() as vllm:
+        engine = engine_of(vllm)
+        engine.load()
+    with pytest.raises(EngineUnavailable):
+        list(engine.generate(REQUEST))
+    assert engine.status().state is EngineState.UNREACHABLE
+
+
 def test_an_answer_at_its_limit_says_so(vllm: VLLM) -> None:
     vllm.finish_reason = "length"
     assert result_of(engine_of(vllm).generate(REQUEST)).finish_reason == "length"

@@ -43,6 +43,7 @@ class VLLM:
     finish_reason: str | None = "stop"
     answers_as: str | None = None
     counts: bool = True
+    drops: bool = False
     loading_s: float = 0.0
     health: dict[str, Any] = field(default_factory=dict)
     adapters: dict[str, Path] = field(default_factory=dict)
@@ -169,6 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._chunk(
                 model, {"delta": {"content": f"{word} "}, "logprobs": logprobs if body.get("logprobs") else None}
             )
+        if vllm.drops:
+            raise ConnectionError
         if vllm.finish_reason:
             self._chunk(model, {"delta": {}, "finish_reason": vllm.finish_reason})
         if vllm.counts:
