@@ -37,8 +37,9 @@ class Sampling:
         return self.temperature <= 0
 
     @property
-    def may_draft(self) -> bool:
-        """A processor would have to run once per drafted token, and a repetition penalty punishes quoting."""
+    def is_plain(self) -> bool:
+        """Whether drafts and batches serve it. A processor would have to run once per drafted token, and a repetition
+        penalty punishes quoting."""
         return self.is_greedy and self.repetition_penalty == 1.0
 
 
@@ -68,7 +69,7 @@ def decode(
     """
     sequence = list(prompt)
     cache = _with_prefix(model, prompt[:prefix_tokens], prefixes, check)
-    drafts = _Drafts(sequence, draft_tokens if sampling.may_draft and not any(cache.is_sliding) else 0)
+    drafts = _Drafts(sequence, draft_tokens if sampling.is_plain and not any(cache.is_sliding) else 0)
     choose = _Chooser(sampling, model.device)
     logits = _prefill(model, sequence, cache, check)
     room = max_new_tokens

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from inference.backends.batching import Batch
 from inference.backends.decoding import Sampling, Token, decode
 from inference.backends.prefixes import PrefixCache
 from inference.backends.text_stream import TextStream
@@ -38,6 +39,9 @@ class Served:
     name: str
     adapter: ServedAdapter | None = None
     prefixes: PrefixCache | None = None
+    batch: Batch | None = None
+    alone: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whom the batch does not take: sampling by seed and penalties are decoded one at a time."""
 
     @property
     def window(self) -> int:
@@ -133,16 +137,24 @@ def answer(job: Job, served: Served) -> Iterator[GenerationPart]:
 
 def _tokens(job: Job, served: Served, end_ids: frozenset[int]) -> Iterator[Token]:
     request = job.request
-    return decode(
-        served.model,
-        job.prompt,
-        sampling=Sampling(request.temperature, request.top_p, request.repetition_penalty, request.seed),
-        max_new_tokens=request.max_new_tokens,
-        end_ids=end_ids,
-        check=job.check,
-        prefix_tokens=job.prefix_tokens,
-        prefixes=served.prefixes,
-    )
+    sampling = Sampling(request.temperature, request.top_p, request.repetition_penalty, request.seed)
+    if served.batch is not None and sampling.is_plain:
+        return served.batch.tokens(job.prompt, max_new_tokens=request.max_new_tokens, end_ids=end_ids, check=job.check)
+    return _tokens_alone(job, served, end_ids, sampling)
+
+
+def _tokens_alone(job: Job, served: Served, end_ids: frozenset[int], sampling: Sampling) -> Iterator[Token]:
+    with served.alone:
+        yield from decode(
+            served.model,
+            job.prompt,
+            sampling=sampling,
+            max_new_tokens=job.request.max_new_tokens,
+            end_ids=end_ids,
+            check=job.check,
+            prefix_tokens=job.prefix_tokens,
+            prefixes=served.prefixes,
+        )
 
 
 def _text_of(tokenizer: Any) -> Callable[[Any], str]:

@@ -73,7 +73,7 @@ class JobQueue:
             self._changed.notify_all()
 
     def run(self) -> None:
-        """Do the work as it comes, in this thread, until closed."""
+        """Do the work as it comes, in this thread, until closed. Several threads may."""
         while (ticket := self._next()) is not None:
             started = time.monotonic()
             ticket.work()
@@ -95,12 +95,12 @@ class JobQueue:
             if ticket is None or (self._closed and ticket.rank != _FIRST):
                 return None
             self._waiting.remove(ticket)
-            self._running_tokens = ticket.tokens
+            self._running_tokens += ticket.tokens
             return ticket
 
     def _measure(self, ticket: Ticket, seconds: float) -> None:
         with self._changed:
-            self._running_tokens = 0
+            self._running_tokens -= ticket.tokens
             if ticket.rank != _FIRST:
                 speed = ticket.tokens / max(seconds, 0.01)
                 self._tokens_per_s = _MEMORY * self._tokens_per_s + (1 - _MEMORY) * speed

@@ -1,7 +1,8 @@
-"""The in-process engine: one model, one worker thread that alone touches it, requests in a bounded queue.
+"""The in-process engine: one model, requests in a bounded queue, worker threads that take them from it.
 
-Since one thread does everything in turn, a swap of adapters is just another piece of work between two requests: what
-runs finishes on the old one, what follows starts on the new one, and no cached keys and values live across it.
+On a processor there is one worker and everything happens in turn; on a GPU there are several, whose greedy answers are
+decoded together. A swap of adapters is a piece of work before everything that waits: what runs finishes on the old one,
+what follows starts on the new one, and no cached keys and values live across it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from django.conf import settings
 
+from inference.backends.batching import AT_ONCE, Batch, BatchEnded
 from inference.backends.generation import Job, Served, answer, parts_of
 from inference.backends.job_queue import JobQueue
 from inference.backends.lora import attach_adapter, load_merged
-from inference.backends.model_loading import load_model, load_tokenizer
+from inference.backends.model_loading import choose_device, load_model, load_tokenizer
 from inference.backends.prefixes import PrefixCache
 from inference.backends.preparation import PreparedModels
 from inference.backends.prompting import prefix_length, prompt_ids
@@ -34,9 +37,19 @@ logger = logging.getLogger(__name__)
 class TransformersEngine:
     """See `inference.engine.Engine`. Cheap to make; `load` reads the weights."""
 
-    def __init__(self, base_model: str = "", *, dtype: torch.dtype | None = None, four_bit: bool | None = None) -> None:
+    def __init__(
+        self,
+        base_model: str = "",
+        *,
+        dtype: torch.dtype | None = None,
+        four_bit: bool | None = None,
+        batches: bool | None = None,
+    ) -> None:
+        """What is None suits the machine: `batches` is whether answers are decoded together."""
         self._base_model = base_model or str(settings.AION_BASE_MODEL)
         self._dtype, self._four_bit = dtype, four_bit
+        self._batches = choose_device() != "cpu" if batches is None else batches
+        self._choosing = threading.Lock()
         self._loading = threading.Lock()
         self._swapping = threading.Lock()
         self._state = EngineState.UNLOADED
@@ -58,13 +71,15 @@ class TransformersEngine:
                 self._state, self._error = EngineState.FAILED, str(exc)
                 raise
             self._queue = JobQueue()
-            threading.Thread(target=self._queue.run, name="inference-worker", daemon=True).start()
+            for _number in range(AT_ONCE if self._batches else 1):
+                threading.Thread(target=self._queue.run, name="inference-worker", daemon=True).start()
             self._state, self._error = EngineState.READY, ""
 
     def unload(self) -> None:
         with self._loading:
             self._queue.close()
             self._state = EngineState.UNLOADED
+            _close(self._served)
             self._served = self._base = None
             self._prepared.clear()
 
@@ -124,7 +139,7 @@ class TransformersEngine:
         self._sha256 = base_sha256(folder)
         model = load_model(folder, dtype=self._dtype, four_bit=self._four_bit)
         self._base = Served(model, load_tokenizer(folder), self._base_model or BUNDLED_NAME)
-        self._served = _with_empty_cache(self._base)
+        self._served = self._with_empty_cache(self._base)
 
     def _ready(self) -> Served:
         base = self._base
@@ -144,23 +159,41 @@ class TransformersEngine:
         return Served(self._prepared.model_with(adapter, make), base.tokenizer, base.name, adapter)
 
     def _switch(self, served: Served) -> None:
-        """Between two requests, by the worker itself."""
+        """Between two requests, by a worker itself."""
         done: Future[None] = Future()
 
         def switch() -> None:
-            self._served = _with_empty_cache(served)
+            with self._choosing:
+                before, self._served = self._served, self._with_empty_cache(served)
+            _close(before)
             done.set_result(None)
 
         self._queue.put_first(switch)
         done.result()
+
+    def _with_empty_cache(self, served: Served) -> Served:
+        """Keys and values belong to the weights that made them."""
+        batch = Batch(served.model) if self._batches else None
+        return replace(served, prefixes=PrefixCache(served.model.config), batch=batch, alone=threading.Lock())
+
+    @contextmanager
+    def _in_use(self) -> Iterator[Served]:
+        """What serves now; it stays usable for the block even if something else serves meanwhile."""
+        with ExitStack() as uses:
+            with self._choosing:
+                served = self._served or self._ready()
+                if served.batch is not None:
+                    uses.enter_context(served.batch.in_use())
+            yield served
 
     def _serve(self, job: Job) -> None:
         """The worker's edge: whatever happens becomes a part, which the caller gets."""
         try:
             job.check()
             job.stage = "prefill"
-            for part in answer(job, self._served or self._ready()):
-                job.parts.put(part)
+            with self._in_use() as served:
+                for part in answer(job, served):
+                    job.parts.put(part)
         except InferenceError as exc:
             job.parts.put(exc)
         except Exception as exc:
@@ -171,14 +204,15 @@ class TransformersEngine:
         if isinstance(exc, torch.OutOfMemoryError):
             torch.cuda.empty_cache()
             return GenerationFailed("the model ran out of memory on this request")
-        if "CUDA error" in str(exc):  # the context is dead; only a new process helps
+        if isinstance(exc, BatchEnded) or "CUDA error" in str(exc):  # only a new process helps
             self._state, self._error = EngineState.FAILED, str(exc)
         return GenerationFailed(f"the model failed on this request: {exc}")
 
 
-def _with_empty_cache(served: Served) -> Served:
-    """Keys and values belong to the weights that made them."""
-    return replace(served, prefixes=PrefixCache(served.model.config))
+def _close(served: Served | None) -> None:
+    """Free the batch of what no longer serves, once the last who uses it is done."""
+    if served is not None and served.batch is not None:
+        threading.Thread(target=served.batch.close, name="inference-batch-end", daemon=True).start()
 
 
 def _precision(model: Any) -> str:
