@@ -38,10 +38,13 @@ bench-%: $(INSTALLED_FOR_TESTS) ## One benchmark, its JSON lines on the terminal
 bench-engine: $(LLAMA)
 
 # A peer of the engine. It compiles for ten minutes, so nothing else asks for it; without a compiler it is left out.
-# Without AMX: what it compiles for that dies of an illegal instruction on a virtual machine of ours.
-$(LLAMA): NO_AMX := $(if $(filter x86_64,$(shell uname -m)),-mno-amx-tile -mno-amx-int8 -mno-amx-bf16)
+# On x86 with what the processor says it can do but AMX: compiled for that it dies of an illegal instruction on some
+# virtual machines.
+has = $(if $(shell grep -m1 -w $(1) /proc/cpuinfo),ON,OFF)
+$(LLAMA): export CMAKE_ARGS := $(if $(filter x86_64,$(shell uname -m)),-DGGML_NATIVE=OFF -DGGML_AVX512=$(call has,avx512f) \
+	-DGGML_AVX512_VBMI=$(call has,avx512vbmi) -DGGML_AVX512_VNNI=$(call has,avx512_vnni) -DGGML_AVX512_BF16=$(call has,avx512_bf16))
 $(LLAMA): requirements-bench.txt
-	-$(PYTHON) -m venv $(@D) && CFLAGS="$(NO_AMX)" CXXFLAGS="$(NO_AMX)" CMAKE_BUILD_PARALLEL_LEVEL=1 nice $(@D)/bin/pip install --quiet --requirement $< && touch $@
+	-$(PYTHON) -m venv $(@D) && CMAKE_BUILD_PARALLEL_LEVEL=1 nice $(@D)/bin/pip install --quiet --requirement $< && touch $@
 
 # The stamps are touched last: an installation that was cut short is taken up again.
 $(INSTALLED): requirements.txt requirements-models.txt
