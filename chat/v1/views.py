@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import BasePermission
@@ -37,7 +38,7 @@ from retrieval.embeddings import get_embedder
 NOT_REPEATED = frozenset({"deadline_exceeded", "fallback_failed"})
 
 ERRORS: Mapping[int, Any] = {
-    status: OpenApiResponse(description='`{"error": {"message", "type", "param", "code"}}`')
+    status: OpenApiResponse(OpenApiTypes.OBJECT, '`{"error": {"message", "type", "param", "code"}}`')
     for status in (400, 401, 403, 404, 413, 429, 502, 503, 504)
 }
 
@@ -73,7 +74,7 @@ class CompletionsView(V1View):
         operation_id="v1_chat_completions",
         request=CompletionRequest,
         responses={
-            200: OpenApiResponse(description="OpenAI's `chat.completion`"),
+            200: OpenApiResponse(OpenApiTypes.OBJECT, "OpenAI's `chat.completion`"),
             (200, "text/event-stream"): OpenApiResponse(str, "With `stream`: `chat.completion.chunk`s, then `[DONE]`."),
             **ERRORS,
         },
@@ -100,7 +101,8 @@ class ModelsView(V1View):
     """The names that `model` may have."""
 
     @extend_schema(
-        operation_id="v1_models", responses={200: OpenApiResponse(description="OpenAI's list of `model`s"), **ERRORS}
+        operation_id="v1_models",
+        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "OpenAI's list of `model`s"), **ERRORS},
     )
     def get(self, request: Request) -> Response:
         return Response(shapes.model_list(catalogue()))
@@ -109,7 +111,9 @@ class ModelsView(V1View):
 class ModelView(V1View):
     """One of them."""
 
-    @extend_schema(operation_id="v1_model", responses={200: OpenApiResponse(description="OpenAI's `model`"), **ERRORS})
+    @extend_schema(
+        operation_id="v1_model", responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "OpenAI's `model`"), **ERRORS}
+    )
     def get(self, request: Request, model_id: str) -> Response:
         return Response(shapes.model_card(find_model(model_id)))
 
@@ -123,7 +127,7 @@ class EmbeddingsView(V1View):
     @extend_schema(
         operation_id="v1_embeddings",
         request=EmbeddingRequest,
-        responses={200: OpenApiResponse(description="OpenAI's list of `embedding`s"), **ERRORS},
+        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "OpenAI's list of `embedding`s"), **ERRORS},
     )
     def post(self, request: Request) -> Response:
         asked = EmbeddingRequest(data=request.data)

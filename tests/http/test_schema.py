@@ -12,6 +12,7 @@ def test_the_schema_describes_the_calls(signed_in: APIClient) -> None:
     assert response.status_code == 200
     described = response.data["paths"]
     assert {"/api/ai/chat", "/api/ai/feedback", "/generate", "/adapter/reload", "/adapter/merge"} <= set(described)
+    assert {"/v1/chat/completions", "/v1/models", "/v1/models/{model_id}", "/v1/embeddings"} <= set(described)
     assert "/internal/generate" not in described
 
 
