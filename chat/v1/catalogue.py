@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from chat.exceptions import ModelUnknown
+from inference.bundled import BUNDLED_NAME
 from inference.engine import EngineState, EngineStatus
 from inference.exceptions import EngineUnavailable
 from inference.models import Adapter
@@ -71,7 +72,7 @@ def find_served(model_id: str) -> Model:
 
 
 def _base_name(status: EngineStatus) -> str:
-    return status.base_model or settings.AION_BASE_MODEL
+    return status.base_model or settings.AION_BASE_MODEL or BUNDLED_NAME
 
 
 def _adapters(status: EngineStatus, *, ready: bool) -> list[Model]:
