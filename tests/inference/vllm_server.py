@@ -16,7 +16,7 @@ import select
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -152,8 +152,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         vllm.started.set()
-        with suppress(ConnectionError, KeyError):
+        try:
             self._write_words(word, body)
+        except ConnectionError:
+            vllm.hung_up.set()
+        except KeyError:
+            return  # without the end that its framing promises
 
     def _write_words(self, word: str, body: dict[str, Any]) -> None:
         """Raises KeyError where the adapter is unloaded meanwhile, ConnectionError where the caller hangs up."""
@@ -171,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
                 model, {"delta": {"content": f"{word} "}, "logprobs": logprobs if body.get("logprobs") else None}
             )
         if vllm.drops:
-            raise ConnectionError
+            return
         if vllm.finish_reason:
             self._chunk(model, {"delta": {}, "finish_reason": vllm.finish_reason})
         if vllm.counts:
@@ -199,7 +203,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _look_for_hangup(self) -> None:
         readable, _, _ = select.select([self.connection], [], [], 0)
         if readable and not self.connection.recv(1):
-            self.serves.hung_up.set()
             raise ConnectionError
 
     def _error(self, status: int, kind: str, message: str, param: str | None = None) -> None:
