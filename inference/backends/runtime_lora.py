@@ -165,7 +165,7 @@ def model_cards(answer: httpx.Response) -> list[dict[str, Any]]:
 
 
 def reason_of(answer: httpx.Response) -> str:
-    """The server's own words. vLLM before 0.10 has no `error` around them."""
+    """The server's own words. Older versions of vLLM have no `error` around them."""
     try:
         body = answer.json()
         return str(body.get("error", body)["message"])
