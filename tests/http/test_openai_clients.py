@@ -166,13 +166,13 @@ def llm(server: Server, folder: Path, *arguments: str) -> str:
     return ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("--no-stream",)])
-def test_llm_asks_the_assistant(server: Server, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    assert "[1]" in llm(server, tmp_path, "-m", "aqui-aion", *arguments, QUESTION)
+def test_llm_streams_the_assistant(server: Server, tmp_path: Path) -> None:
+    assert "[1]" in llm(server, tmp_path, "-m", "aqui-aion", QUESTION)
 
 
-def test_llm_passes_on_a_system_text_and_options(server: Server, tmp_path: Path) -> None:
-    told = llm(server, tmp_path, "-m", "aqui-aion", "-s", "Seja breve.", "-o", "temperature", "0.2", "-u", QUESTION)
+def test_llm_asks_with_a_system_text_and_options(server: Server, tmp_path: Path) -> None:
+    options = ("--no-stream", "-s", "Seja breve.", "-o", "temperature", "0.2", "-u")
+    told = llm(server, tmp_path, "-m", "aqui-aion", *options, QUESTION)
     assert "[1]" in told
     assert "Token usage" in told
 
