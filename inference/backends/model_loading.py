@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from django.conf import settings
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inference.exceptions import GenerationFailed, ModelNotFound
@@ -40,13 +41,20 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = None, four_bit: bool
     if device == "cpu":
         torch.set_num_threads(physical_cores())
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, trust_remote_code=False, use_safetensors=True, local_files_only=True, **options
+        model, loaded = AutoModelForCausalLM.from_pretrained(
+            folder,
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            **options,
         )
     except torch.OutOfMemoryError as exc:
         raise GenerationFailed(f"the model in {folder} does not fit into the memory of {device}") from exc
-    except (OSError, ValueError, RuntimeError) as exc:
+    except (OSError, ValueError, RuntimeError, TypeError, LookupError, AttributeError, StrictDataclassError) as exc:
         raise ModelNotFound(f"the model in {folder} cannot be read: {exc}") from exc
+    if missing := sorted(loaded["missing_keys"]):  # transformers would fill them with random numbers
+        raise ModelNotFound(f"the model in {folder} is incomplete: {len(missing)} weights are missing ({missing[0]})")
     return model.eval()
 
 

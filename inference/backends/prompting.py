@@ -44,7 +44,8 @@ def render(tokenizer: Any, messages: Sequence[Message]) -> str:
 
 
 def _templated(tokenizer: Any, turns: list[dict[str, str]]) -> str:
-    text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    """Qwen3 and SmolLM3 think aloud before they answer unless told not to; other templates ignore it."""
+    text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, enable_thinking=False)
     return text
 
 

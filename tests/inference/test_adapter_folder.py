@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save, save_file
 
-from inference.adapter_folder import CARD, CONFIG, WEIGHTS, check_base, inspect_adapter
+from inference import registry
+from inference.adapter_config import ranks_of, read_config
+from inference.adapter_folder import CARD, CONFIG, MAX_BYTES, WEIGHTS, check_base, inspect_adapter
+from inference.adapter_weights import check_weights
 from inference.exceptions import AdapterRejected
 
 Make = Callable[..., Path]
@@ -120,7 +128,36 @@ def test_it_refuses_absurd_values(make_adapter: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"peft_type": "IA3"}, {"r": 0}, {"r": 10**6}, {"modules_to_save": ["lm_head"]}, {"bias": "all"}]
+    "change",
+    [
+        {"peft_type": "IA3"},
+        {"task_type": "SEQ_CLS"},
+        {"r": 0},
+        {"r": True},
+        {"r": 10**6},
+        {"r": 2.0},
+        {"lora_alpha": 0},
+        {"lora_alpha": 1e9},
+        {"lora_alpha": float("nan")},
+        {"lora_alpha": True},
+        {"modules_to_save": ["lm_head"]},
+        {"bias": "all"},
+        {"lora_bias": True},
+        {"target_modules": r"(\w+)+\.q_proj$"},  # a pattern that backtracks for hours
+        {"target_modules": ["q_proj", "(a+)+$"]},
+        {"target_modules": [7]},
+        {"target_modules": ["q"] * 5000},
+        {"exclude_modules": "(a+)+$"},
+        {"layers_pattern": "(a+)+$"},
+        {"rank_pattern": {"(a+)+$": 4}},
+        {"rank_pattern": {"q_proj": 10**6}},
+        {"alpha_pattern": {"q_proj": -1}},
+        {"init_lora_weights": "olora"},  # would rewrite the base model that others share
+        {"init_lora_weights": "pissa_niter_4"},
+        {"layer_replication": [[0, 1]]},
+        {"target_parameters": ["mlp.experts"]},
+        {"a_setting_of_the_future": 1},
+    ],
 )
 def test_it_refuses_a_configuration_it_cannot_vouch_for(make_adapter: Make, change: dict[str, object]) -> None:
     folder = make_adapter()
@@ -134,3 +171,144 @@ def test_it_refuses_an_adapter_of_another_base(make_adapter: Make) -> None:
     with pytest.raises(AdapterRejected) as caught:
         check_base(facts, "bb")
     assert caught.value.code == "wrong_base"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"use_dora": True},
+        {"use_rslora": True},
+        {"lora_alpha": 0.5},
+        {"target_modules": "all-linear"},
+        {"target_modules": ["q_proj", "model.layers.0.mlp.up_proj"]},
+        {"rank_pattern": {"q_proj": 4}},
+        {"megatron_core": "megatron.core", "loftq_config": {}, "eva_config": None},
+        {"init_lora_weights": "gaussian"},
+    ],
+)
+def test_it_accepts_what_training_tools_usually_write(make_adapter: Make, change: dict[str, object]) -> None:
+    folder = make_adapter()
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config | change))
+    assert inspect_adapter(folder).rank == 2
+
+
+def test_it_refuses_matrices_of_another_rank_than_stated(make_adapter: Make) -> None:
+    folder = make_adapter(rank=4)
+    (folder / CONFIG).write_text(json.dumps({"peft_type": "LORA", "r": 2}))
+    assert refusal(folder).code == "wrong_rank"
+    (folder / CONFIG).write_text(json.dumps({"peft_type": "LORA", "r": 2, "rank_pattern": {"x": 4}}))
+    assert inspect_adapter(folder).rank == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lm_head.weight", "base_model.model.x.weight", "base_model.model.x.lora_A.bias", "x.lora_A.weight", "a" * 9999],
+)
+def test_it_refuses_tensors_that_are_no_lora_matrices(make_adapter: Make, name: str) -> None:
+    folder = make_adapter()
+    save_file({name: np.ones((2, 2), np.float32)}, folder / WEIGHTS)
+    assert refusal(folder).code == "foreign_tensor"
+
+
+def with_header(folder: Path, header: bytes, data: bytes = b"") -> Path:
+    (folder / WEIGHTS).write_bytes(len(header).to_bytes(8, "little") + header + data)
+    return folder
+
+
+def test_it_refuses_two_tensors_of_one_name(make_adapter: Make) -> None:
+    """Two readers could take different ones."""
+    entry = '"base_model.model.x.lora_A.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[%d,%d]}'
+    header = f"{{{entry % (0, 8)},{entry % (8, 16)}}}".encode()
+    assert refusal(with_header(make_adapter(), header, bytes(16))).code == "torn"
+
+
+def test_it_refuses_tensors_that_overlap_or_leave_gaps(make_adapter: Make) -> None:
+    entry = '"base_model.model.x.lora_%s":{"dtype":"F32","shape":[%s],"data_offsets":[%d,%d]}'
+    for second in ((0, 8), (16, 24)):
+        header = f"{{{entry % ('A.weight', '2,1', 0, 8)},{entry % ('B.weight', '1,2', *second)}}}".encode()
+        assert refusal(with_header(make_adapter(f"at{second[0]}"), header, bytes(24))).code == "torn"
+
+
+def test_it_refuses_a_header_longer_than_any_honest_one(make_adapter: Make) -> None:
+    """Also where the file is sparse and takes no room on the disk."""
+    folder = make_adapter()
+    with (folder / WEIGHTS).open("wb") as file:
+        file.write((64 * 1024**2).to_bytes(8, "little"))
+        file.truncate(128 * 1024**2)
+    assert refusal(folder).code == "torn"
+
+
+def test_it_refuses_a_sparse_file_beyond_the_limit_without_reading_it(make_adapter: Make) -> None:
+    folder = make_adapter()
+    with (folder / WEIGHTS).open("r+b") as file:
+        file.truncate(MAX_BYTES + 1)
+    assert refusal(folder).code == "too_large"
+
+
+def test_it_refuses_a_huge_configuration(make_adapter: Make) -> None:
+    folder = make_adapter()
+    (folder / CONFIG).write_text(json.dumps({"peft_type": "LORA", "r": 2, "pad": "a" * 2**21}))
+    assert refusal(folder).code == "bad_config"
+
+
+def test_it_refuses_a_pipe_a_folder_and_a_socket(make_adapter: Make) -> None:
+    folder = make_adapter()
+    os.mkfifo(folder / "readme.md")
+    assert refusal(folder).code == "unexpected_file"
+    (folder / "readme.md").unlink()
+    (folder / "nested").mkdir()
+    assert refusal(folder).code == "unexpected_file"
+
+
+def test_a_pipe_put_in_place_of_a_file_is_not_waited_for(make_adapter: Make, tmp_path: Path) -> None:
+    """Between the check and the copy somebody swaps the file."""
+    for make in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "elsewhere")):
+        swapped = tmp_path / "swapped"
+        make(swapped)
+        with pytest.raises(AdapterRejected) as caught:
+            registry._copy(swapped, tmp_path / "copy")
+        assert caught.value.code == "unexpected_file"
+        swapped.unlink()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(places=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6), keep=st.integers(0, 500))
+def test_damaged_weights_are_refused_or_sound(tmp_path: Path, places: list[tuple[int, int]], keep: int) -> None:
+    """Whatever the damage, nothing but a refusal is raised, and what passes can be loaded."""
+    matrices = {
+        f"base_model.model.x.lora_{part}.weight": np.full(shape, 0.5, np.float32)
+        for part, shape in (("A", (2, 4)), ("B", (4, 2)))
+    }
+    damaged = bytearray(save(matrices))
+    for place, value in places:
+        if place < len(damaged):
+            damaged[place] = value
+    weights = tmp_path / WEIGHTS
+    weights.write_bytes(damaged[:keep] if keep < 400 else damaged)
+    try:
+        shapes = check_weights(weights, {2})
+    except AdapterRejected:
+        return
+    assert set(load_file(weights)) == set(shapes)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    config=st.dictionaries(
+        st.sampled_from(["r", "lora_alpha", "target_modules", "rank_pattern", "alpha_pattern", "peft_type", "bias"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+            max_leaves=6,
+        ),
+    )
+)
+def test_any_configuration_is_refused_or_sound(tmp_path: Path, config: dict[str, object]) -> None:
+    path = tmp_path / CONFIG
+    path.write_text(json.dumps({"peft_type": "LORA", "r": 2} | config))
+    try:
+        accepted = read_config(path)
+    except AdapterRejected:
+        return
+    assert ranks_of(accepted) <= set(range(1, 513))
