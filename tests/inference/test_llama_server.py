@@ -36,7 +36,8 @@ PYTHON = Path(os.environ.get("LLAMA_PYTHON") or Path(__file__).resolve().parents
 START_S = 60.0
 SOON_S = 10.0
 REQUEST = GenerationRequest((Message("user", "Write one sentence about the sea."),), max_new_tokens=24, deadline_s=60)
-LONG = replace(REQUEST, messages=(Message("user", "Count from one to a thousand."),), max_new_tokens=1500)
+STORY = "Write a long story about the sea, a ship and its crew, with many chapters."
+LONG = replace(REQUEST, messages=(Message("user", STORY),), max_new_tokens=1500)
 WINDOW = 2048
 
 
@@ -146,7 +147,7 @@ def test_a_hangup_stops_it(llama: LlamaServer, engine: OpenAICompatibleEngine):
 def test_a_deadline_stops_it(llama: LlamaServer, engine: OpenAICompatibleEngine):
     before = llama.broke_off()
     with pytest.raises(DeadlineExceeded):
-        list(engine.generate(replace(LONG, deadline_s=1.0)))
+        list(engine.generate(replace(LONG, deadline_s=0.2)))
     assert eventually(lambda: llama.broke_off() > before)
 
 
