@@ -141,6 +141,11 @@ def test_usage_comes_in_a_chunk_of_its_own_where_asked_for(asking: APIClient, pa
     assert all("usage" not in chunk for chunk in chunks_of(ask(asking, stream=True))[:-1])
 
 
+def test_a_queue_found_full_after_the_search_is_still_an_http_error(asking: APIClient, path: ScriptedPath) -> None:
+    path.parts, path.failure = [SourcesFound((), 0.9, 0.62)], EngineBusy(3)
+    assert ask(asking, stream=True).status_code == 503
+
+
 def test_a_failure_in_the_middle_is_the_streams_last_event(asking: APIClient, path: ScriptedPath) -> None:
     path.parts, path.failure = [StillWaiting("queued")], EngineUnavailable("gone")
     chunks = chunks_of(ask(asking, stream=True))
@@ -199,6 +204,7 @@ def test_an_adapter_answers_under_its_own_name_only_while_it_serves(generating: 
     adapter_row("faq", "a" * 64)
     not_yet = ask(generating, model="faq")
     assert (not_yet.status_code, not_yet.json()["error"]["code"]) == (404, "model_not_found")
+    assert not engine.requests
     engine.serve_adapter(ServedAdapter("faq", "a" * 64, "/nowhere"))
     assert ask(generating, model="faq").json()["system_fingerprint"] == "fp_aaaaaaaaaaaa"
     base = ask(generating, model="fake")
