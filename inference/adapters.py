@@ -17,6 +17,7 @@ from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_ADAPTER, BUNDLED_ADAPTER_NAME
 from inference.engine import ServedAdapter
 from inference.exceptions import AdapterRejected
+from inference.external import external_url
 from inference.models import ALIVE_WITHIN, Adapter, DesiredState, ProcessReport
 from inference.registry import adapter_path, discard, keep, locked, private_copy
 
@@ -113,7 +114,7 @@ def default_adapter_folder() -> Path | None:
     """What a bare reload reads: `AION_ADAPTER_DIR`, the older design's folder, or the shipped adapter."""
     if settings.AION_ADAPTER_DIR:
         return Path(settings.AION_ADAPTER_DIR)
-    if settings.AION_LOCAL_LLM_URL:  # another server's model, which brings its own
+    if external_url():  # another server's model, which brings its own
         return None
     older = Path(settings.BASE_DIR) / OLDER_ADAPTER_DIR
     if older.is_dir():
@@ -200,7 +201,7 @@ def previous_state() -> DesiredState | None:
 
 def _base_that_serves() -> tuple[str, str]:
     """Its name and SHA-256. An external server tells no SHA-256: it has to refuse by itself what does not fit."""
-    if settings.AION_LOCAL_LLM_URL:
+    if external_url():
         return str(settings.AION_BASE_MODEL), ""
     folder = base_model_path()
     return folder.name, base_sha256(folder)

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from inference.conversion import convert_gguf
 from inference.exceptions import ModelNotFound
+from inference.external import external_url
 
 BUNDLED_NAME = "SmolLM2-135M-Instruct"
 BUNDLED_ADAPTER_NAME = "aion-pt-br"
@@ -25,7 +26,7 @@ _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 def is_configured() -> bool:
     """Whether the configuration lets the bundled model serve: no model, server or engine of one's own is named."""
     own_engine = settings.AION_ENGINE != settings.ENGINE_IN_PROCESS
-    return not (settings.AION_BASE_MODEL or settings.AION_LOCAL_LLM_URL or own_engine)
+    return not (settings.AION_BASE_MODEL or external_url() or own_engine)
 
 
 def bundled_model_path() -> Path:

@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 from inference.backends.serving import ServingEngine
 from inference.engine import Engine, EngineState, EngineStatus
 from inference.exceptions import AdapterRejected, EngineUnavailable, InferenceError
+from inference.external import external_url
 from inference.reconciler import Reconciler
 from inference.wire import serve
 
@@ -101,9 +102,13 @@ def _serve_desired(engine: Engine) -> None:
 
 
 def _configured_engine() -> Engine:
-    external = _external_engine(str(settings.AION_LOCAL_LLM_URL))
-    if external is not None:
-        return external
+    url = external_url()
+    if settings.AION_LOCAL_LLM_URL and not url:
+        logger.warning("AION_LOCAL_LLM_URL is AION itself; it is ignored and the own model serves")
+    if url:
+        from inference.backends.openai_compatible import OpenAICompatibleEngine  # openai takes a second
+
+        return OpenAICompatibleEngine(url)
     if _uses_own_weights():
         _leave_out_bitsandbytes()
     engine: Engine = import_string(settings.AION_ENGINE)()
@@ -117,17 +122,6 @@ def _leave_out_bitsandbytes() -> None:
 
     if not wants_four_bit(choose_device()):
         sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]  # what the import system itself allows
-
-
-def _external_engine(url: str) -> Engine | None:
-    if not url:
-        return None
-    from inference.backends.openai_compatible import OpenAICompatibleEngine, is_aion_itself  # openai takes a second
-
-    if is_aion_itself(url):
-        logger.warning("AION_LOCAL_LLM_URL %s is AION itself; it is ignored and the own model serves", url)
-        return None
-    return OpenAICompatibleEngine(url)
 
 
 def _uses_own_weights() -> bool:

@@ -36,21 +36,8 @@ from inference.exceptions import (
 logger = logging.getLogger(__name__)
 
 PROBE_S = 2.0
-_LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}  # noqa: S104 - recognised, not listened on
 _CHARACTERS_PER_TOKEN = 3
 _LONGEST_DEVICE = 40  # what a process's report holds
-
-
-def is_aion_itself(url: str) -> bool:
-    """Old installations have the old model server's address here, which is AION's own now: it would ask itself."""
-    parts = urlsplit(url)
-    if parts.hostname in _LOOPBACK | {settings.AION_HOST} and (parts.port or 80) == settings.AION_PORT:
-        return True
-    try:
-        answer = httpx.get(f"{parts.scheme}://{parts.netloc}/health", timeout=PROBE_S, trust_env=False).json()
-    except (httpx.HTTPError, ValueError):
-        return False
-    return isinstance(answer, dict) and answer.get("service") == "aion"
 
 
 @dataclass(frozen=True, slots=True)

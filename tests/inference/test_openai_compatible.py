@@ -12,7 +12,7 @@ from django.conf import settings
 from inference import serving
 from inference.backends import chat_stream
 from inference.backends.fake import FakeEngine
-from inference.backends.openai_compatible import OpenAICompatibleEngine, is_aion_itself
+from inference.backends.openai_compatible import OpenAICompatibleEngine
 from inference.engine import (
     Delta,
     EngineState,
@@ -29,6 +29,7 @@ from inference.exceptions import (
     GenerationCancelled,
     GenerationFailed,
 )
+from inference.external import is_aion_itself
 from inference.reconciler import Reconciler
 from tests.inference.vllm_server import LOGPROB, VLLM, WINDOW, vllm_server
 from tests.ports import free_port
@@ -209,6 +210,7 @@ def test_a_server_restarted_with_another_model_is_asked_for_that(vllm: VLLM) -> 
 
 def test_an_old_address_that_is_aion_itself_is_recognised(vllm: VLLM) -> None:
     assert not is_aion_itself(vllm.url)
+    is_aion_itself.cache_clear()
     assert is_aion_itself(f"http://localhost:{settings.AION_PORT}")
     vllm.health = {"service": "aion"}
     assert is_aion_itself(vllm.url)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from aion.schedules import create_missing_schedules
+from inference.external import external_url
 from retrieval.models import Document
 
 _NO_PROGRESS_BARS = {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
@@ -61,7 +62,7 @@ class Command(BaseCommand):
 
     def _convert_base_model(self) -> None:
         """A failure is no reason not to start: the page, /health and the panel say what is wrong with the model."""
-        if settings.AION_LOCAL_LLM_URL or settings.AION_ENGINE != settings.ENGINE_IN_PROCESS:
+        if external_url() or settings.AION_ENGINE != settings.ENGINE_IN_PROCESS:
             return  # another server, or a developer's engine, has the model
         os.environ |= _NO_PROGRESS_BARS
         try:
