@@ -100,9 +100,12 @@ class AdapterAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         failed = last_failure()
+        rows = served_rows()
         context = {
             **(extra_context or {}),
-            "served_rows": served_rows(),
+            "served_rows": rows,
+            "any_adapter": any(row.digest for row in rows),
+            "any_merged": any(row.merged for row in rows),
             "failure": failure_in_words(failed) if failed else "",
             "may_send": self.has_add_permission(request),
         }
@@ -171,6 +174,7 @@ class AdapterAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         context["why_kept"] = why_kept(context["original"])
+        context["is_served"] = self._is_served(context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description=_("served now"), label={"serving": "success"})
@@ -201,8 +205,10 @@ class AdapterAdmin(ReadOnlyAdmin):
         return render_to_string("admin/inference/measured.html", {"facts": metrics_in_words(adapter.metrics)})
 
     @display(description="")
-    def serve(self, adapter: Adapter) -> SafeString:
+    def serve(self, adapter: Adapter) -> SafeString | str:
         """To the page that shows what changes and asks; the link itself changes nothing."""
+        if self._is_served(adapter):
+            return "—"
         address = reverse("admin:panel_action", args=["load-adapter"])
         return format_html('<a class="aion-link" href="{}?adapter={}">{}</a>', address, adapter.pk, gettext("Serve…"))
 

@@ -16,23 +16,23 @@ from inference.adapters import LONGEST_NAME
 
 _DIGEST_SHOWN = 12
 _LABELS: dict[str, Promise] = {
-    "base_model": _("base model"),
-    "base_sha256": _("base model's SHA-256"),
-    "batch_size": _("batch size"),
-    "dataset": _("dataset"),
-    "dataset_sha256": _("dataset's SHA-256"),
-    "epochs": _("epochs"),
+    "name": _("name"),
+    "loss": _("loss at the end"),
     "examples": _("examples"),
     "examples_too_long": _("examples left out as too long"),
-    "loss": _("loss at the end"),
-    "lr": _("learning rate"),
-    "max_length": _("longest example, in tokens"),
-    "name": _("name"),
-    "rank": _("rank"),
+    "steps": _("training steps"),
     "seconds": _("seconds"),
-    "seed": _("seed"),
-    "steps": _("steps"),
     "tokens_per_second": _("tokens a second"),
+    "dataset": _("dataset"),
+    "dataset_sha256": _("dataset's SHA-256"),
+    "base_model": _("base model"),
+    "base_sha256": _("base model's SHA-256"),
+    "epochs": _("epochs"),
+    "lr": _("learning rate"),
+    "rank": _("rank"),
+    "batch_size": _("batch size"),
+    "max_length": _("longest example, in tokens"),
+    "seed": _("seed"),
 }
 
 
@@ -70,21 +70,23 @@ class AdapterForm(forms.Form):
 
 
 def metrics_in_words(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values of a run's card, those within other values too; a name that is not known stays as it is."""
-    return list(_facts(metrics))
+    """Names and values of a run's card, those within other values too; unknown names stay as they are, last."""
+    order = list(_LABELS)
+    facts = sorted(_flat(metrics), key=lambda fact: order.index(fact[0]) if fact[0] in _LABELS else len(order))
+    return [(str(_LABELS.get(name, name)), _shown(name, value)) for name, value in facts]
 
 
-def _facts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _facts(value)
+            yield from _flat(value)
         else:
-            yield str(_LABELS.get(name, name)), _shown(name, value)
+            yield name, value
 
 
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, float):
-        return localize(value, use_l10n=True) if abs(value) >= 1e-3 or not value else f"{value:.1e}"
+        return str(localize(value)) if abs(value) >= 1e-4 or not value else f"{value:.1e}"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     text = str(localize(value))
