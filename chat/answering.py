@@ -34,10 +34,11 @@ from chat.control import ChatPolicy
 from chat.evidence import EVIDENCE_PASSAGES, Packed, pack, pack_whole
 from chat.exceptions import FallbackUnavailable, InvalidQuestion, PermissionRefused
 from chat.followups import in_context
-from chat.models import Conversation
+from chat.models import ChatSettingsRevision, Conversation
 from chat.router import LocalFailure, Paid, RouteDecision, choose_route
-from inference.engine import Engine
-from inference.exceptions import DeadlineExceeded, EngineUnavailable, GenerationFailed
+from inference.engine import Engine, Priority
+from inference.exceptions import DeadlineExceeded, EngineBusy, EngineUnavailable, GenerationFailed
+from inference.serving import engine_status
 from retrieval.results import Retrieval, SearchScope
 from retrieval.search import retrieve
 from telemetry.events import Json, new_event_id
@@ -163,6 +164,7 @@ def _admit(
 
 
 def _follow(path: _Path) -> Parts:
+    _refuse_what_cannot_be_written(path)
     found = _search(path)
     paid = Paid.ALLOWED if path.policy.fallback_allowed else Paid.OFF
     decision = _decide(path, found, paid)
@@ -188,6 +190,21 @@ def _follow(path: _Path) -> Parts:
         outcome = Outcome(wording.abstention(decision, _sources(found, Outcome())), generate_ms=outcome.generate_ms)
     yield from _show_final(path, found, outcome)
     yield _finish(path, found, decision, outcome)
+
+
+def _refuse_what_cannot_be_written(path: _Path) -> None:
+    """Say at the door what the model's queue would say after the search, which is what costs under overload.
+
+    Only where nothing but that queue leads to an answer: not where AION quotes, pays, or waits for its own commands.
+    """
+    question, policy = path.question, path.policy
+    writes = question.generate and policy.answer_mode == ChatSettingsRevision.Mode.GENERATE
+    pays = path.forced or (policy.fallback_allowed and policy.fallback_on_overload)
+    if not writes or pays or question.priority is not Priority.CHAT:
+        return
+    status = path.engine.status() if path.engine else engine_status()
+    if status.retry_after_s:
+        raise EngineBusy(status.retry_after_s)
 
 
 def _search(path: _Path) -> _Found:

@@ -97,7 +97,10 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """What really serves now. `error` is the last problem worth telling (e.g. an adapter that could not be loaded)."""
+    """What really serves now. `error` is the last problem worth telling (e.g. an adapter that could not be loaded).
+
+    `retry_after_s` is 0 while the queue has room.
+    """
 
     state: EngineState
     base_model: str
@@ -109,6 +112,7 @@ class EngineStatus:
     dtype: str = ""
     queue_length: int = 0
     queued_tokens: int = 0
+    retry_after_s: float = 0.0
     context_window: int = 0
     error: str = ""
     details: dict[str, str] = field(default_factory=dict)

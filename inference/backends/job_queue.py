@@ -47,13 +47,18 @@ class JobQueue:
     def tokens(self) -> int:
         return sum(ticket.tokens for ticket in list(self._waiting))
 
+    @property
+    def retry_after_s(self) -> float:
+        """When the smallest request may find room; 0 while it does."""
+        with self._changed:
+            return self._full_for_s(MIN_JOB_TOKENS)
+
     def put(self, work: Callable[[], None], *, tokens: int, priority: Priority) -> Ticket:
         """Queue `work`, which costs `tokens` (prompt and answer). Raises `EngineBusy` where they no longer fit."""
         cost = max(tokens, MIN_JOB_TOKENS)
         with self._changed:
-            queued = self.tokens
-            if queued and queued + cost > self._limit_tokens:
-                raise EngineBusy(retry_after_s=max(1.0, (queued + self._running_tokens) / self._tokens_per_s))
+            if retry_after_s := self._full_for_s(cost):
+                raise EngineBusy(retry_after_s)
             return self._add(_RANKS[priority], cost, work)
 
     def put_first(self, work: Callable[[], None]) -> Ticket:
@@ -78,6 +83,13 @@ class JobQueue:
             started = time.monotonic()
             ticket.work()
             self._measure(ticket, time.monotonic() - started)
+
+    def _full_for_s(self, cost: int) -> float:
+        """0 where `cost` tokens have room: always, where nobody waits."""
+        queued = self.tokens
+        if not queued or queued + cost <= self._limit_tokens:
+            return 0.0
+        return max(1.0, (queued + self._running_tokens) / self._tokens_per_s)
 
     def _add(self, rank: int, tokens: int, work: Callable[[], None]) -> Ticket:
         if self._closed:

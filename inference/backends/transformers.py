@@ -97,6 +97,7 @@ class TransformersEngine:
             dtype=_precision(served.model) if served else "",
             queue_length=len(self._queue),
             queued_tokens=self._queue.tokens,
+            retry_after_s=self._queue.retry_after_s,
             context_window=served.window if served else 0,
             error=self._error,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.utils import translation
@@ -334,3 +336,24 @@ def test_the_body_has_what_old_clients_read():
     assert 0 <= body["C"] <= 1
     assert isinstance(body["timings"], dict)
     assert {"embed", "search", "route", "generate", "overhead", "total"} <= set(body["timings"])
+
+
+class FullEngine(FakeEngine):
+    """Its queue has no room."""
+
+    def status(self):
+        return replace(super().status(), retry_after_s=7.0)
+
+
+def test_overload_is_told_before_the_search_where_only_the_model_could_answer():
+    with control.instead(answer_mode="generate"), pytest.raises(EngineBusy) as caught:
+        next(answer_stream(Question(PRICE, tau=0.0), asker=STAFF, engine=FullEngine()))
+    assert caught.value.retry_after_s == 7
+    [told] = events("answer")
+    assert (told.meta["status"], told.meta["error"]) == ("failed", "engine_busy")
+    assert not events("retrieval")
+
+
+def test_overload_stops_no_quotation():
+    with control.instead(answer_mode="quote_first"):
+        assert answer(Question(PRICE, tau=0.0), asker=STAFF, engine=FullEngine()).mode == "quote"

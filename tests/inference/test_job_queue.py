@@ -32,7 +32,9 @@ def test_chat_goes_before_batch_and_each_in_order_of_arrival() -> None:
 def test_it_refuses_what_does_not_fit_and_says_when_to_come_back() -> None:
     queue = JobQueue(limit_tokens=2 * MIN_JOB_TOKENS)
     for _ in range(2):
+        assert queue.retry_after_s == 0
         queue.put(lambda: None, tokens=10, priority=Priority.CHAT)
+    assert queue.retry_after_s >= 1
     with pytest.raises(EngineBusy) as caught:
         queue.put(lambda: None, tokens=10, priority=Priority.CHAT)
     assert caught.value.retry_after_s >= 1
