@@ -10,43 +10,45 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 from benchmarks.load_clients import HangUp, Target, health_of
 
 _LONG_PROMPT = "Conte uma longa história sobre o mar. " * 250  # prefilling takes seconds
-_SHORT_PROMPT = "Conte até mil."
+_ENDLESS_PROMPT = "Repita sempre: o mar, o mar, o mar, o mar, o mar,"
+_ENDLESS_TOKENS = 2000
 _LOOKED_EVERY_S = 0.005
 
 
 def freed_after(target: Target, service_key: str, stage: HangUp) -> float:
     """Seconds from a hang-up in `stage` to the moment when the model, or the place in its queue, is free."""
-    with ThreadPoolExecutor() as others:
-        if stage == "queued":
-            running = _Call(target, service_key, _SHORT_PROMPT, 200)
-            running.read_until("delta")
-            waiting = _Call(target, service_key, _SHORT_PROMPT, 1)
-            waiting.read_until("waiting")
-            at = waiting.hang_up()
-            while health_of(target)["queue_length"]:
-                time.sleep(_LOOKED_EVERY_S)
-            freed_at = time.perf_counter()
-            running.hang_up()
-            return freed_at - at
-        prompt = _LONG_PROMPT if stage == "prefilling" else _SHORT_PROMPT
-        running = _Call(target, service_key, prompt, 200)
-        running.read_until("prefill" if stage == "prefilling" else "delta")
-        following = others.submit(_started_at, target, service_key)
-        while not health_of(target)["queue_length"]:
-            time.sleep(_LOOKED_EVERY_S)
-        at = running.hang_up()
-        return following.result() - at
+    prompt = _LONG_PROMPT if stage == "prefilling" else _ENDLESS_PROMPT
+    running = _Call(target, service_key, prompt, _ENDLESS_TOKENS)
+    running.read_until("prefill" if stage == "prefilling" else "delta")
+    if stage != "queued":
+        with ThreadPoolExecutor(1) as other:
+            following = other.submit(_started_at, target, service_key)
+            _wait_for_queue(target, 1)
+            at = running.hang_up()
+            return following.result() - at
+    waiting = _Call(target, service_key, _ENDLESS_PROMPT, 1)
+    _wait_for_queue(target, 1)
+    at = waiting.hang_up()
+    _wait_for_queue(target, 0)
+    freed_at = time.perf_counter()
+    running.hang_up()
+    return freed_at - at
+
+
+def _wait_for_queue(target: Target, length: int) -> None:
+    while health_of(target)["queue_length"] != length:
+        time.sleep(_LOOKED_EVERY_S)
 
 
 def _started_at(target: Target, service_key: str) -> float:
     """When the model began with this short request: its end less what the model took."""
-    call = _Call(target, service_key, _SHORT_PROMPT, 1)
+    call = _Call(target, service_key, _ENDLESS_PROMPT, 1)
     result = call.read_until("result")
     ended_at = time.perf_counter()
     call.hang_up()
@@ -61,11 +63,10 @@ class _Call:
         self._connection.connect()
         self._socket: socket.socket = self._connection.sock
         messages = [{"role": "user", "content": prompt}]
-        request = {"messages": messages, "max_new_tokens": tokens, "priority": "chat", "repetition_penalty": 1.05}
-        self._connection.request(
-            "POST", "/internal/generate", json.dumps({"generate": request}), {"Authorization": f"Bearer {service_key}"}
-        )
-        self._response = self._connection.getresponse()
+        request = {"messages": messages, "max_new_tokens": tokens, "priority": "chat"}
+        body = json.dumps({"generate": request})
+        self._connection.request("POST", "/internal/generate", body, {"Authorization": f"Bearer {service_key}"})
+        self._response: HTTPResponse = self._connection.getresponse()
 
     def read_until(self, sign: str) -> dict[str, Any]:
         """The first line that holds the word."""
