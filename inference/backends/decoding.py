@@ -21,11 +21,12 @@ PREFILL_CHUNK_TOKENS = 256  # about 0.2 s of the bundled model on two cores: how
 DRAFT_TOKENS = 8  # measured: prompt lookup with 8 halves the seconds of an answer that quotes
 _LONGEST_NGRAM = 3
 _SHORTEST_NGRAM = 2
+_COLDEST = 1e-4  # below it only rounding is left to chance, and dividing by it ends in NaN, which kills a CUDA context
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to choose a token. `temperature` 0 is greedy; anything else samples with `seed`, or unrepeatably without."""
+    """How to choose a token. `temperature` 0 is greedy; others sample with `seed`, or unrepeatably without."""
 
     temperature: float = 0.0
     top_p: float = 1.0
@@ -34,7 +35,7 @@ class Sampling:
 
     @property
     def is_greedy(self) -> bool:
-        return self.temperature <= 0
+        return self.temperature < _COLDEST
 
     @property
     def is_plain(self) -> bool:
@@ -166,10 +167,11 @@ class _Chooser:
         return logits.scatter(0, seen, torch.where(scores < 0, scores * penalty, scores / penalty))
 
     def _sampled(self, logits: Tensor) -> int:
-        """Nucleus sampling (Holtzman et al. 2020): the fewest tokens that hold `top_p` of the probability."""
+        """Nucleus sampling (Holtzman et al. 2020): the fewest tokens that hold `top_p` of the probability, at least
+        one."""
         probabilities, ids = logits.softmax(dim=-1).sort(descending=True)
         before = probabilities.cumsum(dim=-1) - probabilities
-        kept = probabilities.masked_fill(before >= self._sampling.top_p, 0.0)
+        kept = probabilities.masked_fill((before > 0) & (before >= self._sampling.top_p), 0.0)
         return int(ids[torch.multinomial(kept, 1, generator=self._generator)])
 
 

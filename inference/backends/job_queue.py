@@ -17,6 +17,9 @@ _FIRST = 0
 _ASSUMED_TOKENS_PER_S = 300.0  # until something was measured: prompt and answer together, bundled model on two cores
 _MEMORY = 0.8
 
+Work = Callable[[], bool]
+"""Whether it was done to its end: what was broken off tells no speed."""
+
 
 @dataclass(order=True, slots=True)
 class Ticket:
@@ -25,7 +28,7 @@ class Ticket:
     rank: int
     number: int
     tokens: int = field(compare=False)
-    work: Callable[[], None] = field(compare=False)
+    work: Work = field(compare=False)
 
 
 class JobQueue:
@@ -53,7 +56,7 @@ class JobQueue:
         with self._changed:
             return self._full_for_s(MIN_JOB_TOKENS)
 
-    def put(self, work: Callable[[], None], *, tokens: int, priority: Priority) -> Ticket:
+    def put(self, work: Work, *, tokens: int, priority: Priority) -> Ticket:
         """Queue `work`, which costs `tokens` (prompt and answer). Raises `EngineBusy` where they no longer fit."""
         cost = max(tokens, MIN_JOB_TOKENS)
         with self._changed:
@@ -61,7 +64,7 @@ class JobQueue:
                 raise EngineBusy(retry_after_s)
             return self._add(_RANKS[priority], cost, work)
 
-    def put_first(self, work: Callable[[], None]) -> Ticket:
+    def put_first(self, work: Work) -> Ticket:
         """Queue `work` before everything that waits; it is never refused."""
         with self._changed:
             return self._add(_FIRST, 0, work)
@@ -72,7 +75,7 @@ class JobQueue:
             self._waiting = [other for other in self._waiting if other is not ticket]
 
     def close(self) -> None:
-        """Let `run` return once the work in hand, and what was put first, is done; more is refused from now on."""
+        """Let `run` return once nothing waits: whoever waits is to hear of it. More is refused from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -81,8 +84,8 @@ class JobQueue:
         """Do the work as it comes, in this thread, until closed. Several threads may."""
         while (ticket := self._next()) is not None:
             started = time.monotonic()
-            ticket.work()
-            self._measure(ticket, time.monotonic() - started)
+            is_whole = ticket.work()
+            self._end(ticket, time.monotonic() - started, is_whole=is_whole)
 
     def _full_for_s(self, cost: int) -> float:
         """0 where `cost` tokens have room: always, where nobody waits."""
@@ -91,7 +94,7 @@ class JobQueue:
             return 0.0
         return max(1.0, (queued + self._running_tokens) / self._tokens_per_s)
 
-    def _add(self, rank: int, tokens: int, work: Callable[[], None]) -> Ticket:
+    def _add(self, rank: int, tokens: int, work: Work) -> Ticket:
         if self._closed:
             raise EngineUnavailable("the model has been unloaded")
         self._count += 1
@@ -104,15 +107,15 @@ class JobQueue:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             ticket = min(self._waiting, default=None)
-            if ticket is None or (self._closed and ticket.rank != _FIRST):
+            if ticket is None:
                 return None
             self._waiting.remove(ticket)
             self._running_tokens += ticket.tokens
             return ticket
 
-    def _measure(self, ticket: Ticket, seconds: float) -> None:
+    def _end(self, ticket: Ticket, seconds: float, *, is_whole: bool) -> None:
         with self._changed:
             self._running_tokens -= ticket.tokens
-            if ticket.rank != _FIRST:
+            if is_whole and ticket.rank != _FIRST:
                 speed = ticket.tokens / max(seconds, 0.01)
                 self._tokens_per_s = _MEMORY * self._tokens_per_s + (1 - _MEMORY) * speed

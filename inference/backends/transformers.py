@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from inference.backends.batching import AT_ONCE, Batch, BatchEnded
 from inference.backends.generation import Job, Served, answer, parts_of
@@ -62,7 +63,7 @@ class TransformersEngine:
 
     def load(self) -> None:
         with self._loading:
-            if self._state == EngineState.READY:
+            if self._state in (EngineState.READY, EngineState.SWAPPING):
                 return
             self._state = EngineState.LOADING
             try:
@@ -76,11 +77,13 @@ class TransformersEngine:
             self._state, self._error = EngineState.READY, ""
 
     def unload(self) -> None:
-        with self._loading:
-            self._queue.close()
+        """What runs is finished; who waits gets `EngineUnavailable`."""
+        with self._loading, self._swapping:
+            with self._choosing:
+                served, self._served, self._base = self._served, None, None
             self._state = EngineState.UNLOADED
-            _close(self._served)
-            self._served = self._base = None
+            self._queue.close()
+            _close(served)
             self._prepared.clear()
 
     def status(self) -> EngineStatus:
@@ -127,7 +130,7 @@ class TransformersEngine:
                 raise EngineUnavailable(self._error)
             self._state, self._error = EngineState.SWAPPING, ""
             try:
-                self._switch(self._with_adapter(base, adapter) if adapter else base)
+                self._switch(self._made_ready(base, adapter))
             except AdapterRejected as exc:
                 self._error = str(exc)
                 raise
@@ -148,9 +151,19 @@ class TransformersEngine:
             raise EngineUnavailable(self._error or "the model is not loaded yet")
         return base
 
-    def _with_adapter(self, base: Served, adapter: ServedAdapter) -> Served:
-        """Made aside, while what serves goes on serving. Raises `AdapterRejected`."""
+    def _made_ready(self, base: Served, adapter: ServedAdapter | None) -> Served:
+        """Made aside, while what serves goes on serving. Raises `AdapterRejected`, whatever went wrong."""
+        try:
+            return self._with_empty_cache(self._with_adapter(base, adapter) if adapter else base)
+        except AdapterRejected:
+            raise
+        except Exception as exc:  # no memory, a full disk: who wished for it is to be told, and not to wish for ever
+            logger.exception("%s could not be made ready to serve", adapter or base.name)
+            reason = str(exc) or type(exc).__name__
+            message = _("What is to serve could not be made ready: %(error)s") % {"error": reason}
+            raise AdapterRejected("not_ready", message) from exc
 
+    def _with_adapter(self, base: Served, adapter: ServedAdapter) -> Served:
         def make() -> Any:
             if not adapter.merged:
                 return attach_adapter(base.model, self._sha256, adapter)
@@ -159,15 +172,16 @@ class TransformersEngine:
 
         return Served(self._prepared.model_with(adapter, make), base.tokenizer, base.name, adapter)
 
-    def _switch(self, served: Served) -> None:
-        """Between two requests, by a worker itself."""
+    def _switch(self, following: Served) -> None:
+        """Between two requests, by a worker itself, which must not fail: nobody would be left to work."""
         done: Future[None] = Future()
 
-        def switch() -> None:
+        def switch() -> bool:
             with self._choosing:
-                before, self._served = self._served, self._with_empty_cache(served)
+                before, self._served = self._served, following
             _close(before)
             done.set_result(None)
+            return True
 
         self._queue.put_first(switch)
         done.result()
@@ -187,19 +201,21 @@ class TransformersEngine:
                     uses.enter_context(served.batch.in_use())
             yield served
 
-    def _serve(self, job: Job) -> None:
-        """The worker's edge: whatever happens becomes a part, which the caller gets."""
+    def _serve(self, job: Job) -> bool:
+        """The worker's edge: whatever happens becomes a part, which the caller gets. Whether it was a whole answer."""
         try:
             job.check()
             job.stage = "prefill"
             with self._in_use() as served:
                 for part in answer(job, served):
                     job.parts.put(part)
+            return True
         except InferenceError as exc:
             job.parts.put(exc)
         except Exception as exc:
             logger.exception("generation failed")
             job.parts.put(self._failure(exc))
+        return False
 
     def _failure(self, exc: Exception) -> GenerationFailed:
         if isinstance(exc, torch.OutOfMemoryError):

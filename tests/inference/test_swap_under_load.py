@@ -76,10 +76,11 @@ def pauses(engine: Any, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     free_since = [time.monotonic()]
     serve = engine._serve
 
-    def watched(job: Any) -> None:
+    def watched(job: Any) -> bool:
         measured.append(time.monotonic() - max(free_since[0], job.queued_at))
-        serve(job)
+        is_whole: bool = serve(job)
         free_since[0] = time.monotonic()
+        return is_whole
 
     monkeypatch.setattr(engine, "_serve", watched)
     return measured
