@@ -195,12 +195,13 @@ def _follow(path: _Path) -> Parts:
 def _refuse_what_cannot_be_written(path: _Path) -> None:
     """Say at the door what the model's queue would say after the search, which is what costs under overload.
 
-    Only where nothing but that queue leads to an answer: not where AION quotes, pays, or waits for its own commands.
+    Only where nothing but that queue leads to an answer: not where AION quotes, may pay (only the search tells which
+    questions it pays for), or waits for its own commands.
     """
     question, policy = path.question, path.policy
     writes = question.generate and policy.answer_mode == ChatSettingsRevision.Mode.GENERATE
-    pays = path.forced or (policy.fallback_allowed and policy.fallback_on_overload)
-    if not writes or pays or question.priority is not Priority.CHAT:
+    may_pay = path.forced or policy.fallback_allowed
+    if not writes or may_pay or question.priority is not Priority.CHAT:
         return
     status = path.engine.status() if path.engine else engine_status()
     if status.retry_after_s:

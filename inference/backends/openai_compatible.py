@@ -167,7 +167,8 @@ class OpenAICompatibleEngine:
         try:
             self._base = base = _base_model(model_cards(self._client.get("models")))
         except httpx.HTTPError as exc:
-            raise self._gone(EngineUnavailable(f"{self._server} does not answer: {exc or type(exc).__name__}")) from exc
+            reason = str(exc) or type(exc).__name__
+            raise self._gone(EngineUnavailable(f"{self._server} does not answer: {reason}")) from exc
         except EngineUnavailable as exc:
             raise self._gone(exc) from exc
         if self._away:

@@ -92,7 +92,7 @@ class RuntimeAdapters:
                 return
         except httpx.HTTPError as exc:
             message = _("The server %(server)s did not answer when it was asked to load the adapter: %(reason)s")
-            details = {"server": self._server, "reason": exc or type(exc).__name__}
+            details = {"server": self._server, "reason": str(exc) or type(exc).__name__}
             raise AdapterRejected("server_unreachable", message % details) from exc
         raise self._rejection(answer, name, path)
 

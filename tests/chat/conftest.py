@@ -7,6 +7,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from chat import calibration, control
 from chat.answering import Asker
 from inference.backends.fake import FakeEngine
+from inference.engine import EngineStatus
 from retrieval import embeddings
 from retrieval.ingestion import ingest_text
 from retrieval.text import tokens
@@ -27,6 +29,13 @@ FULL_DAY = (
 HALF_DAY = "O passeio de meio dia em Sintra custa € 62 por adulto. A saída é às 9h00 ou às 14h00, da Praça da Figueira."
 LOST = "Objetos esquecidos na van ficam guardados no escritório por trinta dias. A retirada é feita com documento."
 STAFF = Asker(groups=None, may_set_tau=True, may_force=True)
+
+
+class FullEngine(FakeEngine):
+    """Its queue has no room."""
+
+    def status(self) -> EngineStatus:
+        return replace(super().status(), retry_after_s=7.0)
 
 
 class HashedEmbedder:

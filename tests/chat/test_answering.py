@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.utils import translation
@@ -31,7 +29,7 @@ from inference.exceptions import (
     GenerationFailed,
 )
 from telemetry.models import Event
-from tests.chat.conftest import STAFF
+from tests.chat.conftest import STAFF, FullEngine
 
 PRICE = "Quanto custa o passeio de dia inteiro em Sintra por adulto?"
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("documents")]
@@ -336,13 +334,6 @@ def test_the_body_has_what_old_clients_read():
     assert 0 <= body["C"] <= 1
     assert isinstance(body["timings"], dict)
     assert {"embed", "search", "route", "generate", "overhead", "total"} <= set(body["timings"])
-
-
-class FullEngine(FakeEngine):
-    """Its queue has no room."""
-
-    def status(self):
-        return replace(super().status(), retry_after_s=7.0)
 
 
 def test_overload_is_told_before_the_search_where_only_the_model_could_answer():

@@ -14,7 +14,7 @@ from inference.exceptions import EngineBusy, EngineUnavailable
 from retrieval.models import Document
 from telemetry import budgets, pricing
 from telemetry.models import BudgetLimit, Event, LedgerEntry, Reservation
-from tests.chat.conftest import STAFF
+from tests.chat.conftest import STAFF, FullEngine
 
 PRICE = "Quanto custa o passeio de dia inteiro em Sintra por adulto?"
 COST = pricing.cost_usd("gpt-4o-mini", 500, 20)
@@ -109,6 +109,12 @@ def test_an_overload_spends_nothing_unless_the_policy_says_so(provider):
     control.forget()
     FakeEngine.script(EngineBusy(5))
     assert ask(tau=0.0).reason == "overloaded"
+
+
+def test_an_overload_stops_no_question_that_the_model_would_not_have_written(provider):
+    with control.instead(answer_mode="generate"):
+        given = answer(Question(PRICE, tau=1.0), asker=STAFF, engine=FullEngine())
+    assert (given.used, given.reason) == ("fallback", "low_confidence")
 
 
 def test_an_ungrounded_answer_of_the_provider_is_marked(provider):

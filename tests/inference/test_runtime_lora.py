@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from django.conf import settings
 
@@ -190,6 +191,17 @@ def test_a_dead_server_refuses_adapters(engine, first: ServedAdapter):
     with pytest.raises(AdapterRejected) as caught:
         gone.serve_adapter(first)
     assert caught.value.code == "server_unreachable"
+
+
+def test_a_failure_without_words_is_told_by_its_name(
+    engine: OpenAICompatibleEngine, first: ServedAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_values: object, **_named: object) -> None:
+        raise httpx.ReadTimeout("")
+
+    monkeypatch.setattr(engine._client, "post", fail)
+    with pytest.raises(AdapterRejected, match="ReadTimeout"):
+        engine.serve_adapter(first)
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
