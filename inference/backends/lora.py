@@ -60,14 +60,20 @@ def _folded(model: PeftModel) -> Any:
 
     On a processor the many small products of a LoRA cost as much as the model: .93 s an answer, .51 folded (measured).
     """
-    for layer in model.modules():
-        if isinstance(layer, LoraLayer):
-            touched = layer.get_base_layer()
-            touched.weight = torch.nn.Parameter(touched.weight.clone(), requires_grad=False)
+    _own_what_is_touched(model)
     try:
         return model.merge_and_unload(safe_merge=True)
     except ValueError as exc:  # safe_merge found NaN
         raise AdapterRejected("not_finite", str(exc)) from exc
+
+
+def _own_what_is_touched(model: PeftModel) -> None:
+    """Copies of the matrices that the adapter changes: the base keeps its own, and an output layer that shares the
+    input's matrix gets one for itself, or merging into one would change both."""
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer):
+            touched = layer.get_base_layer()
+            touched.weight = torch.nn.Parameter(touched.weight.clone(), requires_grad=False)
 
 
 def _merge(base_folder: Path, adapter_folder: Path, facts: AdapterFacts, target: Path) -> None:
@@ -76,7 +82,10 @@ def _merge(base_folder: Path, adapter_folder: Path, facts: AdapterFacts, target:
     shutil.rmtree(aside, ignore_errors=True)
     try:
         fresh = load_model(base_folder, dtype=torch.float32, four_bit=False)
-        merged = _with_lora(fresh, adapter_folder, facts).merge_and_unload(safe_merge=True)
+        adapted = _with_lora(fresh, adapter_folder, facts)
+        _own_what_is_touched(adapted)
+        merged = adapted.merge_and_unload(safe_merge=True)
+        merged.config.tie_word_embeddings = _shares_embeddings(merged)
         merged.to(_stored_dtype(base_folder)).save_pretrained(aside)
         aside.rename(target)
     except OSError as exc:
@@ -86,6 +95,12 @@ def _merge(base_folder: Path, adapter_folder: Path, facts: AdapterFacts, target:
         raise AdapterRejected("not_finite", str(exc)) from exc
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _shares_embeddings(model: Any) -> bool:
+    """Whether one matrix embeds and predicts."""
+    predicting = model.get_output_embeddings()
+    return predicting is not None and predicting.weight is model.get_input_embeddings().weight
 
 
 def _stored_dtype(base_folder: Path) -> torch.dtype:
