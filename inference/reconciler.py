@@ -6,7 +6,8 @@ import logging
 import os
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
@@ -68,7 +69,8 @@ class Reconciler:
 
     def _reach(self, desired: DesiredState) -> None:
         try:
-            self._engine.serve_adapter(served_adapter(desired))
+            with self._reporting_meanwhile():
+                self._engine.serve_adapter(served_adapter(desired))
         except AdapterRejected as exc:
             logger.warning("adapter %s cannot be served (%s): %s", desired.adapter, exc.code, exc)
             self._refused.add(desired.pk)
@@ -78,6 +80,27 @@ class Reconciler:
         DesiredState.objects.filter(pk=desired.pk).update(outcome=DesiredState.Outcome.SERVED, error="", error_code="")
         if desired.adapter is not None:
             _crown(desired.adapter)
+
+    @contextmanager
+    def _reporting_meanwhile(self) -> Iterator[None]:
+        """A large model takes minutes to merge, and a process that says nothing for so long is taken for dead."""
+        done = threading.Event()
+
+        def report() -> None:
+            try:
+                while not done.wait(HEARTBEAT_S):
+                    with suppress(DatabaseError):
+                        self._report()
+            finally:
+                connections.close_all()
+
+        reporting = threading.Thread(target=report, name="reconciler-report", daemon=True)
+        reporting.start()
+        try:
+            yield
+        finally:
+            done.set()
+            reporting.join()
 
     def _first_desired(self) -> DesiredState | None:
         """A fresh installation serves the default adapter; one that has none, or a bad one, serves the base."""

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,19 @@ def test_a_refused_adapter_leaves_the_old_one_in_force(make_adapter: Make, servi
     assert desired is not None
     assert desired.adapter == good
     assert DesiredState.objects.first().outcome == DesiredState.Outcome.FAILED  # type: ignore[union-attr]  # it exists
+
+
+def test_a_process_that_makes_an_adapter_ready_is_not_taken_for_dead(
+    serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a command would take the change for made: with no process alive it is left to the next start."""
+    reported, heard = threading.Event(), list[bool]()
+    monkeypatch.setattr("inference.reconciler.HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(serving_process, "_report", reported.set)
+    monkeypatch.setattr(serving_process._engine, "serve_adapter", lambda _adapter: heard.append(reported.wait(5)))
+    adapters.set_desired(None)
+    serving_process.reconcile()
+    assert heard == [True]
 
 
 def test_a_bare_reload_without_a_folder_says_so(serving_process: Reconciler) -> None:
