@@ -25,7 +25,7 @@ from inference.engine import (
 )
 from inference.exceptions import DeadlineExceeded, GenerationCancelled
 
-POLL_S = 0.1  # how often a waiting caller looks whether whoever asked is still there
+POLL_S = 0.05  # how often a waiting caller looks whether whoever asked is still there
 SIGN_OF_LIFE_S = 1.0
 _ASSUMED_WINDOW = 4096
 

@@ -63,17 +63,44 @@ def test_drafts_spare_passes(engine: Any) -> None:
     served = engine._ready()
     prompt = prompt_ids(served.tokenizer, request_for(QUESTIONS[0]).messages)
     passes: list[None] = []
-    tokens = list(
-        decode(
-            served.model,
-            prompt,
-            sampling=Sampling(),
-            max_new_tokens=16,
-            end_ids=set(),
-            check=lambda: passes.append(None),
-        )
+    tokens = decode(
+        served.model,
+        prompt,
+        sampling=Sampling(),
+        max_new_tokens=16,
+        end_ids=set(),
+        check=lambda: passes.append(None),
     )
-    assert len(passes) < len(tokens) == 16
+    next(tokens)
+    passes.clear()  # of the prefill
+    assert len(list(tokens)) == 15
+    assert 0 < len(passes) < 15
+
+
+def test_a_prefill_is_given_up_between_two_layers(engine: Any) -> None:
+    from inference.backends.decoding import Sampling, decode
+
+    model = engine._ready().model
+    checked: list[None] = []
+
+    def give_up_at_the_third() -> None:
+        checked.append(None)
+        if len(checked) == 3:
+            raise GenerationCancelled
+
+    with pytest.raises(GenerationCancelled):
+        list(
+            decode(
+                model,
+                [5] * 40,
+                sampling=Sampling(),
+                max_new_tokens=1,
+                end_ids=set(),
+                check=give_up_at_the_third,
+            )
+        )
+    assert len(checked) == 3
+    assert not any(layer._forward_pre_hooks for layer in model.modules())
 
 
 def test_log_probabilities_are_told_and_sampling_repeats_with_a_seed(engine: Any) -> None:
