@@ -24,6 +24,7 @@ _lock = threading.Lock()
 _engine: Engine | None = None
 _reconciler: Reconciler | None = None
 _serves = False
+_error = ""  # why this process has no engine at all
 
 
 def start() -> None:
@@ -42,7 +43,7 @@ def get_engine() -> Engine:
     with _lock:
         if _engine is None:
             if _serves:
-                raise EngineUnavailable("the model is not loaded yet")
+                raise EngineUnavailable(_error or "the model is not loaded yet")
             _engine = _engine_of_a_command()
         return _engine
 
@@ -53,7 +54,9 @@ def engine_status() -> EngineStatus:
     if engine is not None:
         return engine.status()
     state = EngineState.LOADING if _serves else EngineState.UNLOADED
-    return EngineStatus(state=state, base_model=settings.AION_BASE_MODEL)
+    return EngineStatus(
+        state=EngineState.FAILED if _error else state, base_model=settings.AION_BASE_MODEL, error=_error
+    )
 
 
 def local_reconciler() -> Reconciler | None:
@@ -69,15 +72,22 @@ def serve_wire(body: str, cancelled: Callable[[], bool]) -> Iterator[str]:
 
 def _load_and_follow() -> None:
     """In the background from the first line on: importing torch alone takes seconds, and `/health` answers at once."""
-    global _engine, _reconciler
-    engine = _configured_engine()
-    reconciler = Reconciler(engine)
+    global _engine, _reconciler, _error
+    try:
+        engine = _configured_engine()
+        reconciler = Reconciler(engine)
+    except Exception as exc:
+        logger.exception("there is no engine to load")
+        _error = str(exc) or type(exc).__name__
+        return
     with _lock:
         _engine, _reconciler = engine, reconciler
     try:
         engine.load()
     except InferenceError as exc:
         logger.error("the model could not be loaded: %s", exc)
+    except Exception:
+        logger.exception("the model could not be loaded")
     reconciler.run()
 
 

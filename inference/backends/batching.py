@@ -20,10 +20,6 @@ MEMORY_SHARE = 0.5  # of what the weights leave free, for keys and values; the r
 LOOK_S = 0.05  # how often a waiting answer looks whether it is still wanted
 
 
-class BatchEnded(RuntimeError):
-    """Nothing more comes of this batch: its own thread failed."""
-
-
 class Batch:
     """Decodes for up to `AT_ONCE` threads with one model. Thread-safe.
 
@@ -43,13 +39,19 @@ class Batch:
         self._users = 0
         self._started = self._closed = False
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its own thread failed: nothing more comes of this batch, another one has to take its place."""
+        status = self._manager.background_thread_status
+        return self._started and (not self._manager.is_running() or status.can_accept_new_requests() is not None)
+
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """While the block runs the batch stays open. The first one starts it."""
         with self._changed:
             if not self._started:
-                self._started = True
                 self._manager.start()
+                self._started = True
                 threading.Thread(target=self._deliver, name="inference-batch", daemon=True).start()
             self._users += 1
         try:
@@ -62,13 +64,13 @@ class Batch:
     def tokens(
         self, prompt: Sequence[int], *, max_new_tokens: int, end_ids: Collection[int], check: Callable[[], None]
     ) -> Iterator[Token]:
-        """As `decoding.decode`; `check` is called every `LOOK_S`. Raises RuntimeError; `BatchEnded` is final."""
+        """As `decoding.decode`; `check` is called every `LOOK_S`. Raises RuntimeError; see `has_ended`."""
         name = uuid.uuid4().hex
         outputs: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._outputs[name] = outputs
         finished = False
         try:
-            self._manager.add_request(
+            self._manager.add_request(  # which takes nothing once the batch has ended, and says so to nobody
                 list(prompt), name, max_new_tokens=max_new_tokens, streaming=True, eos_token_id=sorted(end_ids)
             )
             count = 0
@@ -91,11 +93,12 @@ class Batch:
                 self._manager.cancel_request(name)
 
     def close(self) -> None:
-        """Wait for those who use it, then free its memory."""
+        """Wait for those who use it, then free its memory; of one that has ended at once."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._users)
+            self._changed.wait_for(lambda: not self._users or self.has_ended)
             self._closed = True
         if self._started:
+            self._manager.stop()  # `destroy` frees nothing where the thread has failed
             self._manager.destroy()
 
     def _deliver(self) -> None:
@@ -108,4 +111,5 @@ class Batch:
 
     def _raise_if_dead(self) -> None:
         if not self._manager.is_running():
-            raise BatchEnded("the thread that decodes the batch has ended")
+            reason = self._manager.background_thread_status.fatal_error or "its thread has ended"
+            raise RuntimeError(f"the answers decoded together were lost: {reason}")

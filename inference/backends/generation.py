@@ -144,7 +144,9 @@ def _tokens(job: Job, served: Served, end_ids: frozenset[int]) -> Iterator[Token
 
 
 def _tokens_alone(job: Job, served: Served, end_ids: frozenset[int], sampling: Sampling) -> Iterator[Token]:
-    with served.alone:
+    while not served.alone.acquire(timeout=POLL_S):
+        job.check()
+    try:
         yield from decode(
             served.model,
             job.prompt,
@@ -155,6 +157,8 @@ def _tokens_alone(job: Job, served: Served, end_ids: frozenset[int], sampling: S
             prefix_tokens=job.prefix_tokens,
             prefixes=served.prefixes,
         )
+    finally:
+        served.alone.release()
 
 
 def _text_of(tokenizer: Any) -> Callable[[Any], str]:

@@ -19,7 +19,7 @@ import torch
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from inference.backends.batching import AT_ONCE, Batch, BatchEnded
+from inference.backends.batching import AT_ONCE, Batch
 from inference.backends.generation import Job, Served, answer, parts_of
 from inference.backends.job_queue import JobQueue
 from inference.backends.lora import attach_adapter, load_merged
@@ -68,9 +68,11 @@ class TransformersEngine:
             self._state = EngineState.LOADING
             try:
                 self._read_model()
-            except InferenceError as exc:
-                self._state, self._error = EngineState.FAILED, str(exc)
-                raise
+            except Exception as exc:  # whatever it is, nobody is to wait for a model that does not come
+                self._state, self._error = EngineState.FAILED, str(exc) or type(exc).__name__
+                if isinstance(exc, InferenceError):
+                    raise
+                raise GenerationFailed(f"the model could not be loaded: {self._error}") from exc
             self._queue = JobQueue()
             for _number in range(AT_ONCE if self._batches else 1):
                 threading.Thread(target=self._queue.run, name="inference-worker", daemon=True).start()
@@ -197,6 +199,9 @@ class TransformersEngine:
         with ExitStack() as uses:
             with self._choosing:
                 served = self._served or self._ready()
+                if served.batch is not None and served.batch.has_ended:
+                    served.batch.close()
+                    served = self._served = replace(served, batch=Batch(served.model))
                 if served.batch is not None:
                     uses.enter_context(served.batch.in_use())
             yield served
@@ -221,7 +226,7 @@ class TransformersEngine:
         if isinstance(exc, torch.OutOfMemoryError):
             torch.cuda.empty_cache()
             return GenerationFailed("the model ran out of memory on this request")
-        if isinstance(exc, BatchEnded) or "CUDA error" in str(exc):  # only a new process helps
+        if "CUDA error" in str(exc):  # only a new process helps
             self._state, self._error = EngineState.FAILED, str(exc)
         return GenerationFailed(f"the model failed on this request: {exc}")
 
