@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from inference.adapter_folder import check_base, inspect_adapter
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_ADAPTER, BUNDLED_ADAPTER_NAME
-from inference.engine import ServedAdapter
+from inference.engine import EngineState, ServedAdapter
 from inference.exceptions import AdapterRejected
 from inference.external import external_url
 from inference.models import ALIVE_WITHIN, Adapter, DesiredState, ProcessReport
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OLDER_ADAPTER_DIR = Path("trainer/lora/out/adapter")
 PATIENCE_S = 120.0
+LONGEST_SWAP_S = 3600.0  # merging a model of many billions of weights
 LONGEST_NAME = 120  # what a row holds
 _LOOK_EVERY_S = 0.2
 
@@ -214,13 +215,17 @@ def _bring_about(desired: DesiredState) -> None:
     _check_folder(desired)
     if reconciler := local_reconciler():
         reconciler.reconcile()
+    at_most = time.monotonic() + LONGEST_SWAP_S
     until = time.monotonic() + PATIENCE_S
     while True:
         desired.refresh_from_db()
         if desired.outcome == DesiredState.Outcome.FAILED:
             raise AdapterRejected(desired.error_code, desired.error)
-        if all(report.reached_id == desired.pk for report in serving_report()):
+        reports = serving_report()
+        if all(report.reached_id == desired.pk for report in reports):
             return
+        if any(report.state == EngineState.SWAPPING for report in reports):
+            until = min(at_most, time.monotonic() + PATIENCE_S)
         if time.monotonic() > until:
             _give_up(desired)
         time.sleep(_LOOK_EVERY_S)

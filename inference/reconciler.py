@@ -76,8 +76,11 @@ class Reconciler:
             self._refused.add(desired.pk)
             fail(desired, exc)
             return
+        still_wished = DesiredState.objects.filter(pk=desired.pk).exclude(outcome=DesiredState.Outcome.FAILED)
+        if not still_wished.update(outcome=DesiredState.Outcome.SERVED, error="", error_code=""):
+            self._reached = None  # whoever wished for it gave up: the next look brings back what is in force
+            return
         self._reached = desired.pk
-        DesiredState.objects.filter(pk=desired.pk).update(outcome=DesiredState.Outcome.SERVED, error="", error_code="")
         if desired.adapter is not None:
             _crown(desired.adapter)
 

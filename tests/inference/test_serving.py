@@ -9,17 +9,26 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from inference import adapters, serving, wire
 from inference.adapter_folder import CARD, WEIGHTS, AdapterFacts, adapter_digest, check_base
 from inference.backends.fake import FakeEngine, ScriptedReply
-from inference.engine import EngineStatus, GenerationRequest, GenerationResult, Message
-from inference.exceptions import AdapterRejected, DeadlineExceeded, EngineBusy, InferenceError, PromptTooLong
-from inference.models import Adapter, DesiredState
+from inference.engine import EngineState, EngineStatus, GenerationRequest, GenerationResult, Message, ServedAdapter
+from inference.exceptions import (
+    AdapterRejected,
+    DeadlineExceeded,
+    EngineBusy,
+    EngineUnavailable,
+    InferenceError,
+    PromptTooLong,
+)
+from inference.models import Adapter, DesiredState, ProcessReport
 from inference.reconciler import Reconciler
 from inference.registry import adapter_path
 from inference.serving_words import failure_in_words, served_rows
@@ -190,6 +199,68 @@ def test_a_process_that_makes_an_adapter_ready_is_not_taken_for_dead(
     adapters.set_desired(None)
     serving_process.reconcile()
     assert heard == [True]
+
+
+def test_a_wish_that_was_given_up_is_not_served_after_all(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, late = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    adapters.reload_adapter(good.pk)
+    serve = serving_process._engine.serve_adapter
+
+    def serve_late(adapter: ServedAdapter | None) -> None:
+        serve(adapter)
+        if adapter is not None and adapter.digest == late.digest:
+            adapters.fail(wish, AdapterRejected("not_reached", "too late"))
+
+    monkeypatch.setattr(serving_process._engine, "serve_adapter", serve_late)
+    wish = adapters.set_desired(late.pk)
+    serving_process.reconcile()
+    wish.refresh_from_db()
+    assert wish.outcome == DesiredState.Outcome.FAILED
+    serving_process.reconcile()
+    assert serving.engine_status().adapter_digest == good.digest
+    assert Adapter.objects.get(state=Adapter.State.CHAMPION) == good
+
+
+@pytest.mark.parametrize(("state", "code"), [("swapping", ""), ("ready", "not_reached")])
+def test_a_long_merge_is_waited_for_and_a_process_that_does_nothing_is_not(
+    make_adapter: Make, monkeypatch: pytest.MonkeyPatch, state: str, code: str
+) -> None:
+    adapter = adapters.register(make_adapter("a"))
+    report = ProcessReport.objects.create(
+        process="another", state=state, started_at=timezone.now(), heartbeat_at=timezone.now()
+    )
+    looks = list[float]()
+
+    def look(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 10:
+            ProcessReport.objects.filter(pk=report.pk).update(reached=DesiredState.objects.first())
+
+    monkeypatch.setattr(adapters, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(
+        adapters, "time", SimpleNamespace(monotonic=lambda: len(looks) * adapters._LOOK_EVERY_S, sleep=look)
+    )
+    told = ""
+    try:
+        adapters.reload_adapter(adapter.pk)
+    except AdapterRejected as exc:
+        told = exc.code
+    assert told == code
+
+
+def test_whatever_keeps_the_engine_from_being_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ImportError("no such library")
+
+    for name, value in (("_engine", None), ("_serves", True), ("_error", ""), ("_configured_engine", fail)):
+        monkeypatch.setattr(serving, name, value)
+    serving._load_and_follow()
+    status = serving.engine_status()
+    assert (status.state, status.error) == (EngineState.FAILED, "no such library")
+    with pytest.raises(EngineUnavailable, match="no such library"):
+        serving.get_engine()
 
 
 def test_a_bare_reload_without_a_folder_says_so(serving_process: Reconciler) -> None:
