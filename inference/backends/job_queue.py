@@ -40,7 +40,8 @@ class JobQueue:
         self._waiting: list[Ticket] = []
         self._running_tokens = 0
         self._count = 0
-        self._tokens_per_s = _ASSUMED_TOKENS_PER_S
+        self._tokens_per_s = _ASSUMED_TOKENS_PER_S  # of one worker
+        self._workers = 0
         self._closed = False
 
     def __len__(self) -> int:
@@ -82,6 +83,8 @@ class JobQueue:
 
     def run(self) -> None:
         """Do the work as it comes, in this thread, until closed. Several threads may."""
+        with self._changed:
+            self._workers += 1
         while (ticket := self._next()) is not None:
             started = time.monotonic()
             is_whole = ticket.work()
@@ -92,7 +95,7 @@ class JobQueue:
         queued = self.tokens
         if not queued or queued + cost <= self._limit_tokens:
             return 0.0
-        return max(1.0, (queued + self._running_tokens) / self._tokens_per_s)
+        return max(1.0, (queued + self._running_tokens) / (self._tokens_per_s * max(1, self._workers)))
 
     def _add(self, rank: int, tokens: int, work: Work) -> Ticket:
         if self._closed:

@@ -102,3 +102,23 @@ def test_what_was_broken_off_makes_nobody_come_back_too_soon() -> None:
         return told
 
     assert told_after(lambda: False) > told_after(nothing)
+
+
+def test_several_workers_have_the_work_done_sooner() -> None:
+    def told_with(workers: int) -> float:
+        queue, blocked = JobQueue(limit_tokens=MIN_JOB_TOKENS), threading.Event()
+        threads = [threading.Thread(target=queue.run) for _number in range(workers)]
+        for thread in threads:
+            thread.start()
+            queue.put(blocked.wait, tokens=10 * MIN_JOB_TOKENS // workers, priority=Priority.CHAT)
+            while len(queue):
+                time.sleep(0.001)
+        queue.put(nothing, tokens=1, priority=Priority.CHAT)
+        told = queue.retry_after_s
+        blocked.set()
+        queue.close()
+        for thread in threads:
+            thread.join()
+        return told
+
+    assert told_with(4) < told_with(1) / 3
