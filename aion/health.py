@@ -53,9 +53,17 @@ def health_body(status: EngineStatus) -> dict[str, Any]:
         "device": status.device,
         "dtype": status.dtype,
         "queue_length": status.queue_length,
-        "error": status.error,
+        "error": public_error(status),
         "service": "aion",
     }
+
+
+def public_error(status: EngineStatus) -> str:
+    """What is wrong, as a code: the whole sentence may name files and is for the panel and the log."""
+    if not status.error:
+        return ""
+    codes = {EngineState.FAILED: "model_failed", EngineState.UNREACHABLE: "server_unreachable"}
+    return codes.get(status.state, "adapter_not_served")
 
 
 @require_safe
@@ -92,7 +100,7 @@ def check_broker() -> Check:
 def check_model() -> Check:
     status = engine_status()
     serving = status.state in (EngineState.READY, EngineState.SWAPPING)
-    return Check(ok=serving, detail="" if serving else status.error or str(status.state))
+    return Check(ok=serving, detail="" if serving else public_error(status) or str(status.state))
 
 
 def check_migrations() -> Check:

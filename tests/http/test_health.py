@@ -79,3 +79,18 @@ def test_a_check_that_hangs_counts_as_failed(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         forever.set()
     assert not checks["slow"].ok
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+@pytest.mark.django_db
+@pytest.mark.usefixtures("patient")
+def test_strangers_are_told_no_paths(client: Client, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    serving(monkeypatch, state=EngineState.FAILED, error="the model in /srv/secret cannot be read")
+    answer = client.get(path).content.decode()
+    assert "model_failed" in answer
+    assert "/srv" not in answer
+
+
+def test_an_adapter_that_is_not_served_shows_as_a_code(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving(monkeypatch, error="/srv/adapter does not fit")
+    assert client.get("/health").json()["error"] == "adapter_not_served"
