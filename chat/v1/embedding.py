@@ -15,6 +15,7 @@ from retrieval.embeddings import Vectors, get_embedder
 
 AT_ONCE: Final = 4  # callers; the processor is one, and the questions of people need it too
 STEP: Final = 16
+STEP_CHARACTERS: Final = 4000  # of several texts together; seconds on two cores
 DEADLINE_S: Final = 60.0
 RETRY_AFTER_S: Final = 5.0
 
@@ -30,14 +31,25 @@ def embed(texts: Sequence[str], *, kind: Literal["query", "passage"], cancelled:
     began = time.monotonic()
     found: list[Vectors] = []
     with _seat():
-        for first in range(0, len(texts), STEP):
+        for step in _steps(texts):
             if cancelled():
                 raise GenerationCancelled("whoever asked went away")
             if time.monotonic() - began > DEADLINE_S:
-                raise DeadlineExceeded(f"{first} of {len(texts)} texts embedded within {DEADLINE_S:.0f} s")
-            step = texts[first : first + STEP]
+                raise DeadlineExceeded(f"{len(found)} of {len(texts)} texts embedded within {DEADLINE_S:.0f} s")
             found.extend(embedder.passages(step) if kind == "passage" else map(embedder.query, step))
     return np.stack(found)
+
+
+def _steps(texts: Sequence[str]) -> Iterator[list[str]]:
+    """`texts` in their order, a few at a time: so often is it looked whether they are still wanted."""
+    step: list[str] = []
+    for text in texts:
+        if step and (len(step) == STEP or sum(map(len, step)) + len(text) > STEP_CHARACTERS):
+            yield step
+            step = []
+        step.append(text)
+    if step:
+        yield step
 
 
 def count_tokens(texts: Sequence[str]) -> int:

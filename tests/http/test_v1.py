@@ -429,3 +429,10 @@ def test_only_a_few_embed_at_once(asking: APIClient, monkeypatch: pytest.MonkeyP
             embedding._seats.release()
     assert (response.status_code, response.json()["error"]["code"]) == (503, "engine_busy")
     assert embed(asking, input="a").status_code == 200
+
+
+def test_long_texts_are_embedded_in_short_steps_and_in_their_order() -> None:
+    texts = ["a" * 3000, "b" * 3000, *["c"] * 20, "d" * 9000]
+    steps = list(embedding._steps(texts))
+    assert [len(step) for step in steps] == [1, 16, 5, 1]
+    assert [text for step in steps for text in step] == texts

