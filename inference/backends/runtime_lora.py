@@ -77,7 +77,8 @@ class RuntimeAdapters:
         finally:
             with self._counting:
                 self._running[name] -= 1
-            self._unload_idle()
+            if self._idle():  # told aside, or whoever used it last would wait for the server
+                threading.Thread(target=self._unload_idle, name="adapter-unload", daemon=True).start()
 
     def restore(self, adapter: ServedAdapter) -> None:
         """Load again what a restarted server has lost. Raises `AdapterRejected`."""

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
+import httpx
 import pytest
 from django.conf import settings
 
-from inference import serving
+from inference import external, serving
 from inference.backends import chat_stream
 from inference.backends.fake import FakeEngine
 from inference.backends.openai_compatible import OpenAICompatibleEngine
@@ -210,10 +211,35 @@ def test_a_server_restarted_with_another_model_is_asked_for_that(vllm: VLLM) -> 
 
 def test_an_old_address_that_is_aion_itself_is_recognised(vllm: VLLM) -> None:
     assert not is_aion_itself(vllm.url)
-    is_aion_itself.cache_clear()
+    external._answers.clear()
     assert is_aion_itself(f"http://localhost:{settings.AION_PORT}")
     vllm.health = {"service": "aion"}
     assert is_aion_itself(vllm.url)
+
+
+def test_an_address_that_did_not_answer_is_asked_again_but_not_at_every_question(
+    vllm: VLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+    answers: list[httpx.Response | Exception] = [httpx.ConnectError("away"), httpx.Response(502), httpx.Response(200)]
+
+    def get(url: str, **_options: object) -> httpx.Response:
+        asked.append(url)
+        answer = answers[len(asked) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        answer.request = httpx.Request("GET", url)
+        return answer
+
+    url = f"{vllm.url}/another"
+    monkeypatch.setattr(httpx, "get", get)
+    assert not is_aion_itself(url)
+    assert not is_aion_itself(url)
+    assert len(asked) == 1
+    monkeypatch.setattr(external, "ASK_AGAIN_S", 0.0)
+    for _time in range(4):
+        assert not is_aion_itself(url)
+    assert len(asked) == 3, "an answer is remembered, whatever it says"
 
 
 def test_aion_does_not_ask_itself(vllm: VLLM, monkeypatch: pytest.MonkeyPatch) -> None:

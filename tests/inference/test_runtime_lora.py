@@ -63,6 +63,12 @@ def ask(engine: OpenAICompatibleEngine) -> GenerationResult:
     return result
 
 
+def unloads_are_done() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "adapter-unload":
+            thread.join(SOON_S)
+
+
 def word(vllm: VLLM, adapter: ServedAdapter) -> str:
     return vllm.word_of(name_of(adapter))
 
@@ -101,7 +107,32 @@ def test_what_runs_ends_on_the_old_one_which_stays_until_then(
         old = running.result()
     assert (set(old.text.split()), old.adapter_digest) == ({old_word}, first.digest)
     assert ask(engine).adapter_digest == second.digest
+    unloads_are_done()
     assert list(vllm.adapters) == [name_of(second)]
+
+
+def test_who_used_an_adapter_last_does_not_wait_until_the_server_has_unloaded_it(
+    vllm, engine, first: ServedAdapter, monkeypatch: pytest.MonkeyPatch
+):
+    unloading, unloaded = threading.Event(), threading.Event()
+
+    def unload(_name: str) -> None:
+        unloading.set()
+        unloaded.wait(10 * SOON_S)
+
+    engine.serve_adapter(first)
+    monkeypatch.setattr(engine._adapters, "_unload", unload)
+    parts = engine.generate(REQUEST)
+    next(parts)
+    with ThreadPoolExecutor() as pool:
+        engine.serve_adapter(None)
+        rest = pool.submit(list, parts)
+        try:
+            assert isinstance(rest.result(SOON_S)[-1], GenerationResult)
+            assert unloading.wait(SOON_S)
+        finally:
+            unloaded.set()
+    unloads_are_done()
 
 
 def test_swaps_under_load_never_mix_two_adapters(vllm, engine, first: ServedAdapter, second: ServedAdapter):
@@ -129,6 +160,7 @@ def test_swaps_under_load_never_mix_two_adapters(vllm, engine, first: ServedAdap
     assert {result.adapter_digest for result in results} == set(words)
     for result in results:
         assert result.text.split() == [words[result.adapter_digest]] * vllm.words
+    unloads_are_done()
     assert list(vllm.adapters) == [name_of(second)]
 
 
@@ -142,6 +174,7 @@ def test_going_back_at_once_keeps_what_still_runs(vllm, engine, first: ServedAda
         engine.serve_adapter(first)
         vllm.may_write.set()
         assert running.result().adapter_digest == first.digest
+    unloads_are_done()
     assert list(vllm.adapters) == [name_of(first)]
     assert ask(engine).adapter_digest == first.digest
 
