@@ -26,7 +26,7 @@ def convert_gguf(gguf: Path, target: Path) -> None:
         _forget_quantisation(model)
         model.save_pretrained(aside, safe_serialization=True)
         AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(aside)
-        _flush(aside)
+        flush(aside)
         aside.rename(target)
     except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as exc:
         raise ModelNotFound(f"{gguf.name} could not be converted into {target}: {exc}") from exc
@@ -42,7 +42,8 @@ def _forget_quantisation(model: Any) -> None:
         del model.config.quantization_config
 
 
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
+    """Have the files of `folder` on the disk, so that no name outlives what it names."""
     for file in folder.iterdir():
         with file.open("rb") as opened:
             os.fsync(opened.fileno())

@@ -20,8 +20,9 @@ from safetensors.torch import load_file
 from inference.adapter_folder import AdapterFacts, check_base, inspect_adapter
 from inference.adapter_weights import WEIGHTS
 from inference.backends.model_loading import load_model, share_weights
+from inference.conversion import flush
 from inference.engine import ServedAdapter
-from inference.exceptions import AdapterRejected
+from inference.exceptions import AdapterRejected, ModelNotFound
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,11 @@ def load_merged(
     merged = merged_folder(base_sha256, adapter.digest)
     if not merged.is_dir():
         _merge(base_folder, Path(adapter.path), facts, merged)
-    return load_model(merged, dtype=dtype, four_bit=four_bit)
+    try:
+        return load_model(merged, dtype=dtype, four_bit=four_bit)
+    except ModelNotFound:  # the next try merges anew
+        shutil.rmtree(merged, ignore_errors=True)
+        raise
 
 
 def merged_folder(base_sha256: str, digest: str) -> Path:
@@ -77,7 +82,7 @@ def _own_what_is_touched(model: PeftModel) -> None:
 
 
 def _merge(base_folder: Path, adapter_folder: Path, facts: AdapterFacts, target: Path) -> None:
-    """Fresh base in fp32 + adapter -> safetensors, written aside and renamed. Never into weights that serve."""
+    """Fresh base in fp32 + adapter -> safetensors: aside, flushed, renamed. Never into weights that serve."""
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -87,6 +92,7 @@ def _merge(base_folder: Path, adapter_folder: Path, facts: AdapterFacts, target:
         merged = adapted.merge_and_unload(safe_merge=True)
         merged.config.tie_word_embeddings = _shares_embeddings(merged)
         merged.to(_stored_dtype(base_folder)).save_pretrained(aside)
+        flush(aside)
         aside.rename(target)
     except OSError as exc:
         message = _("The merged model could not be written: %(error)s") % {"error": exc}

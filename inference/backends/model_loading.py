@@ -10,11 +10,22 @@ from typing import Any
 import torch
 from django.conf import settings
 from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inference.exceptions import GenerationFailed, ModelNotFound
 
 _CPUS = Path("/sys/devices/system/cpu")
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    SafetensorError,
+    StrictDataclassError,
+)
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
@@ -51,7 +62,7 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = None, four_bit: bool
         )
     except torch.OutOfMemoryError as exc:
         raise GenerationFailed(f"the model in {folder} does not fit into the memory of {device}") from exc
-    except (OSError, ValueError, RuntimeError, TypeError, LookupError, AttributeError, StrictDataclassError) as exc:
+    except _UNREADABLE as exc:
         raise ModelNotFound(f"the model in {folder} cannot be read: {exc}") from exc
     if missing := sorted(loaded["missing_keys"]):  # transformers would fill them with random numbers
         raise ModelNotFound(f"the model in {folder} is incomplete: {len(missing)} weights are missing ({missing[0]})")

@@ -9,6 +9,7 @@ import pytest
 
 from inference.adapter_folder import WEIGHTS, adapter_digest
 from inference.engine import ServedAdapter
+from inference.exceptions import ModelNotFound
 
 
 @pytest.mark.parametrize("touched", [["lm_head", "q_proj"], ["embed_tokens"], ["q_proj"]])
@@ -20,7 +21,7 @@ def test_a_merged_adapter_says_what_it_says_beside_the_base_also_where_one_matri
     from safetensors.torch import save_file
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from inference.backends.lora import attach_adapter, load_merged
+    from inference.backends.lora import attach_adapter, load_merged, merged_folder
     from inference.backends.model_loading import load_model
 
     settings.VAR_DIR = tmp_path / "var"
@@ -45,3 +46,10 @@ def test_a_merged_adapter_says_what_it_says_beside_the_base_also_where_one_matri
     assert not torch.allclose(bare, beside, atol=1e-3)
     assert torch.allclose(beside, merged, atol=1e-3)
     assert torch.equal(bare, again)
+
+    kept = merged_folder("aa", adapter.digest)
+    (kept / "model.safetensors").unlink()  # not overwritten: it is mapped into memory
+    (kept / "model.safetensors").write_bytes(b"half")
+    with pytest.raises(ModelNotFound):
+        load_merged(folder, "aa", adapter, dtype=torch.float32, four_bit=False)
+    assert not kept.exists()
