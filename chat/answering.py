@@ -28,7 +28,7 @@ from chat.answers import (
     SourcesFound,
     StillWaiting,
 )
-from chat.attempts import Attempt, Outcome, answer_by_provider, answer_locally
+from chat.attempts import Attempt, Outcome, Shown, answer_by_provider, answer_locally, once_taken
 from chat.confidence import Confidence, read, score
 from chat.control import ChatPolicy
 from chat.evidence import EVIDENCE_PASSAGES, Packed, pack, pack_whole
@@ -171,14 +171,17 @@ def _follow(path: _Path) -> Parts:
     outcome = Outcome(
         packed=pack(found.retrieval.selected, found.confidence.reading.sentences, path.policy.prompt_context_tokens)
     )
-    yield SourcesFound(_sources(found, outcome), found.confidence.value, path.tau)
+    sources = SourcesFound(_sources(found, outcome), found.confidence.value, path.tau)
     if not path.question.generate:
+        yield sources
         yield _finish(path, found, decision, outcome)
         return
     if decision.route == "local":
-        outcome = yield from _showing(path, _ask_engine(path, found, outcome.packed))
+        outcome = yield from once_taken(sources, _showing(path, _ask_engine(path, found, outcome.packed)))
         if outcome.failure is not None:
             decision = _decide(path, found, paid, outcome.failure)
+    else:
+        yield sources
     if decision.route == "fallback":
         try:
             outcome = yield from _ask_paid(path, found)
@@ -250,7 +253,7 @@ def _ask_engine(path: _Path, found: _Found, packed: Packed) -> Attempt:
     )
 
 
-def _ask_paid(path: _Path, found: _Found) -> Generator[AnswerPart, None, Outcome]:
+def _ask_paid(path: _Path, found: _Found) -> Shown:
     """Whole passages, since the provider's model is strong; what must not leave this machine stays here."""
     may_leave = [chunk for chunk in found.retrieval.selected if NEVER_LEAVES not in chunk.labels]
     kept = len(found.retrieval.selected) - len(may_leave)
@@ -274,7 +277,7 @@ def _ask_paid(path: _Path, found: _Found) -> Generator[AnswerPart, None, Outcome
     return (yield from _showing(path, attempt))
 
 
-def _showing(path: _Path, attempt: Attempt) -> Generator[AnswerPart, None, Outcome]:
+def _showing(path: _Path, attempt: Attempt) -> Shown:
     """Pass on what an attempt releases, and remember what was shown."""
     while True:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from chat.answers import Asker, Mode, SentenceReleased, StillWaiting
+from chat.answers import AnswerPart, Asker, Mode, SentenceReleased, SourcesFound, StillWaiting
 from chat.connections import give_back_connection
 from chat.control import ChatPolicy
 from chat.drafting import STOP, Draft, draft
@@ -44,6 +44,7 @@ class Outcome:
 
 
 Attempt = Generator[SentenceReleased | StillWaiting, None, Outcome]
+Shown = Generator[AnswerPart, None, Outcome]
 
 
 def answer_locally(
@@ -118,6 +119,20 @@ def answer_by_provider(
     outcome = _drafted(said, packed, (time.monotonic() - started) * 1000)
     outcome.spending = spending
     return outcome
+
+
+def once_taken(sources: SourcesFound, answering: Shown) -> Shown:
+    """The sources, then what is shown; nothing where the queue is full: a refusal is no answer that broke off."""
+    try:
+        first = next(answering)
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        if not isinstance(outcome.error, EngineBusy):
+            yield sources
+        return outcome
+    yield sources
+    yield first
+    return (yield from answering)
 
 
 def _drafted(said: Draft, packed: Packed, generate_ms: float) -> Outcome:

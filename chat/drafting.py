@@ -43,10 +43,13 @@ def draft(parts: Iterator[GenerationPart], passages: Sequence[Passage], *, stric
     """
     said = Draft()
     pending = ""
-    for part in parts:
+    for number, part in enumerate(parts):
         if isinstance(part, Waiting):
             yield StillWaiting(part.stage)
-        elif isinstance(part, Delta):
+            continue
+        if not number:
+            yield StillWaiting("writing")  # a sentence may take seconds, and whoever waits is to know that it was taken
+        if isinstance(part, Delta):
             pending, ended = _before_sources(pending + _storable(part.text))
             pending = yield from _release(said, pending, passages, strict=strict, last=ended)
             if said.fault and strict:

@@ -29,7 +29,7 @@ from inference.backends.preparation import PreparedModels
 from inference.backends.prompting import prefix_length, prompt_ids
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_NAME
-from inference.engine import EngineState, EngineStatus, GenerationPart, GenerationRequest, ServedAdapter
+from inference.engine import EngineState, EngineStatus, GenerationPart, GenerationRequest, ServedAdapter, Waiting
 from inference.exceptions import AdapterRejected, EngineUnavailable, GenerationFailed, InferenceError, PromptTooLong
 
 logger = logging.getLogger(__name__)
@@ -120,6 +120,7 @@ class TransformersEngine:
             raise PromptTooLong(len(job.prompt), request.max_new_tokens, served.window)
         ticket = self._queue.put(lambda: self._serve(job), tokens=job.cost_tokens, priority=request.priority)
         try:
+            yield Waiting("queued")  # at once: it was taken
             yield from parts_of(job, cancelled)
         finally:
             job.abandoned.set()

@@ -345,6 +345,13 @@ def test_overload_is_told_before_the_search_where_only_the_model_could_answer():
     assert not events("retrieval")
 
 
+def test_who_is_refused_after_the_search_is_shown_nothing_before():
+    """So that it is a refusal, which clients repeat, also where the queue was filled meanwhile."""
+    FakeEngine.script(EngineBusy(retry_after_s=5))
+    with control.instead(answer_mode="generate"), pytest.raises(EngineBusy):
+        next(answer_stream(Question(PRICE, tau=0.0), asker=STAFF, engine=FakeEngine()))
+
+
 def test_overload_stops_no_quotation():
     with control.instead(answer_mode="quote_first"):
         assert answer(Question(PRICE, tau=0.0), asker=STAFF, engine=FullEngine()).mode == "quote"
