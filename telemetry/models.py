@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable
 from decimal import Decimal
 
-import uuid6
+import uuid_utils.compat
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -22,7 +22,7 @@ from simple_history.models import HistoricalRecords
 
 def new_id() -> uuid.UUID:
     """A UUIDv7: its first 48 bits are the milliseconds since 1970, so ids sort by time."""
-    return uuid.UUID(int=uuid6.uuid7().int)
+    return uuid_utils.compat.uuid7()
 
 
 class Event(models.Model):

@@ -54,11 +54,15 @@ def export_all(
     )
 
 
+def a_minute_ago() -> datetime:
+    """A window that ends now leaves out what was recorded in this very millisecond."""
+    return timezone.now() - timedelta(minutes=1)
+
+
 def record_many_answers() -> None:
-    """More than 20 kB of them, a minute old: ids made now are one a millisecond, and so many run ahead of the clock."""
-    earlier = timezone.now() - timedelta(minutes=1)
+    """More than 20 kB of them."""
     for number in range(60):
-        record_answer(f"P{number}?", "R" * 400, at=earlier, number=number)
+        record_answer(f"P{number}?", "R" * 400, at=a_minute_ago(), number=number)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -283,7 +287,7 @@ def _files_of_at_most(size: int):
 @pytest.mark.django_db
 class TestRollingFile:
     def test_its_lines_are_the_kept_ones(self, tmp_path):
-        answer = record_answer("Meu CPF é 529.982.247-25", "Certo.")
+        answer = record_answer("Meu CPF é 529.982.247-25", "Certo.", at=a_minute_ago())
         assert write_rolling_jsonl(tmp_path / "events.jsonl", TENANT) == 1
         (line,) = lines(tmp_path / "events.jsonl")
         assert set(line) == {"tenantId", "kind", "value", "meta", "at", "id", "schema"}
@@ -306,7 +310,7 @@ class TestJobs:
         settings.AION_EVENTS_JSONL = tmp_path / "events.jsonl"
 
     def test_the_nightly_task_exports_and_rewrites_the_rolling_file(self, tmp_path):
-        record_answer("P?", "R.")
+        record_answer("P?", "R.", at=a_minute_ago())
         nightly_export()
         job = DatasetExport.objects.get()
         assert (job.state, job.rows, job.manifest["rows"]) == ("done", 1, 1)
@@ -333,7 +337,7 @@ class TestJobs:
         assert "datasets" in job.error
 
     def test_the_command_prints_where_and_what(self, tmp_path, capsys):
-        record_answer("P?", "R.")
+        record_answer("P?", "R.", at=a_minute_ago())
         call_command("export_dataset", "--json", "--out", str(tmp_path / "mine"), "--format", "alpaca")
         printed = json.loads(capsys.readouterr().out)
         assert (printed["path"], printed["manifest"]["rows"]) == (str(tmp_path / "mine"), 1)
