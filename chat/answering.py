@@ -33,7 +33,7 @@ from chat.confidence import Confidence, read, score
 from chat.control import ChatPolicy
 from chat.evidence import EVIDENCE_PASSAGES, Packed, pack, pack_whole
 from chat.exceptions import FallbackUnavailable, InvalidQuestion, PermissionRefused
-from chat.followups import in_context
+from chat.followups import readings
 from chat.models import ChatSettingsRevision, Conversation
 from chat.router import LocalFailure, Paid, RouteDecision, choose_route
 from inference.engine import Engine, Priority
@@ -95,11 +95,11 @@ def answer_stream(
 
 @dataclass(slots=True)
 class _Path:
-    """One question on its way: what is asked (`asked`: with the earlier questions it leans on), what is in force, and
-    what is known by now."""
+    """One question on its way: what it can mean after the earlier ones (`readings`), what is in force, and what is
+    known by now."""
 
     question: Question
-    asked: str
+    readings: tuple[str, ...]
     asker: Asker
     policy: ChatPolicy
     tau: float
@@ -116,6 +116,9 @@ class _Path:
     shown: str = ""
     recorded: bool = False
 
+    def spend(self, stage: str, ms: float) -> None:
+        self.timings[stage] = self.timings.get(stage, 0.0) + ms
+
     def seconds_left(self) -> float:
         """Until the deadline. Raises `DeadlineExceeded` once it has passed."""
         limit = self.question.deadline_s or self.policy.deadline_s
@@ -127,7 +130,7 @@ class _Path:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the search brought and how sure it makes us."""
+    """What the search brought to the question as it was read, and how sure it makes us."""
 
     retrieval: Retrieval
     confidence: Confidence
@@ -152,7 +155,7 @@ def _admit(
     conversation = recording.conversation_for(question, asker)
     return _Path(
         question=question,
-        asked=in_context(question.text, question.earlier or recording.earlier_questions(conversation)),
+        readings=readings(question.text, question.earlier or recording.earlier_questions(conversation)),
         asker=asker,
         policy=policy,
         tau=policy.tau if question.tau is None else question.tau,
@@ -212,19 +215,28 @@ def _refuse_what_cannot_be_written(path: _Path) -> None:
 
 
 def _search(path: _Path) -> _Found:
+    """What the documents say to the first reading of the question that they answer; to the likeliest if to none."""
+    found = _look_up(path, path.readings[0])
+    for reading in path.readings[1:]:
+        if found.confidence.value >= path.tau:
+            break
+        found = max(found, _look_up(path, reading), key=lambda found: found.confidence.value)
+    path.retrieval, path.confidence = found.retrieval, found.confidence
+    return found
+
+
+def _look_up(path: _Path, asked: str) -> _Found:
     question, policy = path.question, path.policy
     scope = question.scope or SearchScope(tenant=settings.PRIMARY_TENANT_ID, groups=path.asker.groups)
-    retrieval = retrieve(path.asked, scope=scope, settings=policy.search_settings, hidden=question.hidden)
+    retrieval = retrieve(asked, scope=scope, settings=policy.search_settings, hidden=question.hidden)
     path.retrieval = retrieval
     began = time.monotonic()
     reading = read(retrieval, passages=EVIDENCE_PASSAGES)
     confidence = score(retrieval, reading, scorer=policy.scorer, weights=calibration.weights_in_force())
-    path.confidence = confidence
-    path.timings = {
-        "embed": retrieval.timings.embed_ms + reading.embed_ms,
-        "search": retrieval.timings.search_ms,
-        "route": (time.monotonic() - began) * 1000 - reading.embed_ms,
-    }
+    route_ms = (time.monotonic() - began) * 1000 - reading.embed_ms
+    path.spend("embed", retrieval.timings.embed_ms + reading.embed_ms)
+    path.spend("search", retrieval.timings.search_ms)
+    path.spend("route", route_ms)
     return _Found(retrieval, confidence)
 
 
@@ -242,7 +254,7 @@ def _decide(path: _Path, found: _Found, paid: Paid, failed: LocalFailure | None 
 
 def _ask_engine(path: _Path, found: _Found, packed: Packed) -> Attempt:
     return answer_locally(
-        path.asked,
+        found.retrieval.query,
         packed,
         found.confidence.reading.sentences,
         policy=path.policy,
@@ -263,7 +275,7 @@ def _ask_paid(path: _Path, found: _Found) -> Shown:
         path.warnings.append(_("%(count)d passages marked local-only were not sent.") % {"count": kept})
     packed = pack_whole(may_leave, PROVIDER_CONTEXT_TOKENS)
     attempt = answer_by_provider(
-        path.asked,
+        found.retrieval.query,
         packed,
         policy=path.policy,
         asker=path.asker,
@@ -284,7 +296,7 @@ def _showing(path: _Path, attempt: Attempt) -> Shown:
             part = next(attempt)
         except StopIteration as stop:
             outcome: Outcome = stop.value
-            path.timings["generate"] = path.timings.get("generate", 0.0) + outcome.generate_ms
+            path.spend("generate", outcome.generate_ms)
             return outcome
         if isinstance(part, SentenceReleased):
             path.shown += part.text

@@ -60,6 +60,16 @@ def test_a_question_that_leans_on_the_one_before_is_searched_and_asked_with_it()
     assert alone.conversation_id != first.conversation_id
 
 
+def test_a_short_question_is_read_alone_and_where_the_documents_do_not_answer_that_with_the_one_before():
+    before = {"earlier": ("Quanto custa o passeio de meio dia em Sintra?",), "generate": False, "record": False}
+    alone = ask("Quantas pessoas leva?", generate=False, record=False)
+    enough = alone.confidence
+    assert ask("Quantas pessoas leva?", tau=enough, **before).confidence == enough
+    together = ask("Quantas pessoas leva?", tau=1.0, **before)
+    assert together.confidence > enough
+    assert together.sources[0].title == ask(before["earlier"][0]).sources[0].title
+
+
 # --- local ---------------------------------------------------------------------------------------------------------
 def test_a_grounded_answer_is_local_cited_and_ends_with_its_sources():
     FakeEngine.script("O passeio de dia inteiro custa € 98 por adulto [1].")
