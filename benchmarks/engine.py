@@ -34,6 +34,7 @@ from benchmarks.options import Options, spread
 from benchmarks.prompts import prompts_of
 from benchmarks.questions import examined, installed_sets, missing_sets, say
 from inference.backends.decoding import DRAFT_TOKENS, Sampling, decode
+from inference.backends.forward import ModelForward, forward_of
 from inference.backends.generation import Served
 from inference.backends.lora import attach_adapter
 from inference.backends.model_loading import load_model, load_tokenizer, share_weights
@@ -48,6 +49,7 @@ LONGEST_ANSWER_TOKENS = 96
 COLD_STARTS = 3
 OURS, PLAIN = "AION", "transformers generate"
 UNDRAFTED, UNKEPT = "AION without drafts", "AION without the kept beginning"
+UNFUSED = "AION through the model's own forward"
 FIRST_TOKEN = Path(__file__).with_name("first_token.py")
 
 
@@ -87,17 +89,18 @@ def measure(options: Options) -> Iterator[Line]:
     yield from missing_sets(options, "faquad")
     say("loading the model")
     folder = base_model_path()
-    base = Served(load_model(folder), load_tokenizer(folder), BUNDLED_NAME)
+    base = Served(forward_of(load_model(folder)), load_tokenizer(folder), BUNDLED_NAME)
     adapter = adapter_in(options.adapter)
-    folded = Served(attach_adapter(base.model, base_sha256(folder), adapter), base.tokenizer, BUNDLED_NAME, adapter)
+    carrying = forward_of(attach_adapter(base.model, base_sha256(folder), adapter))
+    folded = Served(carrying, base.tokenizer, BUNDLED_NAME, adapter)
     with installed_sets(options, wanted) as sets:
         asked = examined(sets[wanted].questions, options.limit or ASKED)
         prompts = [_tokens_of(base, messages) for messages in prompts_of(asked, sets[wanted].collection)]
     yield from _answers(wanted, folded, prompts, options)
     beside_base = PeftModel.from_pretrained(share_weights(base.model), options.adapter).eval()
-    yield from _unmerged(wanted, Served(beside_base, base.tokenizer, BUNDLED_NAME, adapter), prompts)
+    yield from _unmerged(wanted, Served(forward_of(beside_base), base.tokenizer, BUNDLED_NAME, adapter), prompts)
     in_fp32 = attach_adapter(load_model(folder, dtype=torch.float32), base_sha256(folder), adapter)
-    yield from _sameness(folded, replace(folded, model=in_fp32), prompts)
+    yield from _sameness(folded, replace(folded, forward=forward_of(in_fp32)), prompts)
     yield from _cold_start(options)
 
 
@@ -107,10 +110,12 @@ def _tokens_of(served: Served, messages: Any) -> Prompt:
 
 
 def _answers(name: str, served: Served, prompts: Sequence[Prompt], options: Options) -> Iterator[Line]:
-    prefixes = PrefixCache(served.model.config)
+    prefixes, kept_by_model = PrefixCache(), PrefixCache()
+    unfused = replace(served, forward=ModelForward(served.model))
     ways: dict[str, Way] = {
         OURS: lambda prompt: _decoded(served, prompt, prefixes=prefixes),
         UNKEPT: lambda prompt: _decoded(served, prompt),
+        UNFUSED: lambda prompt: _decoded(unfused, prompt, prefixes=kept_by_model),
         UNDRAFTED: lambda prompt: _decoded(served, prompt, prefixes=prefixes, drafts=0),
         PLAIN: lambda prompt: _generated(served, prompt),
     }
@@ -145,7 +150,7 @@ def _llama_ways(served: Served, options: Options) -> Iterator[dict[str, Way]]:
 
 
 def _unmerged(name: str, served: Served, prompts: Sequence[Prompt]) -> Iterator[Line]:
-    prefixes = PrefixCache(served.model.config)
+    prefixes = PrefixCache()
     ways: dict[str, Way] = {
         OURS: lambda prompt: _decoded(served, prompt, prefixes=prefixes),
         PLAIN: lambda prompt: _generated(served, prompt),
@@ -156,12 +161,12 @@ def _unmerged(name: str, served: Served, prompts: Sequence[Prompt]) -> Iterator[
 def _sameness(served: Served, in_fp32: Served, prompts: Sequence[Prompt]) -> Iterator[Line]:
     """Whether drafts and what is kept change an answer: exactly where rounding allows it, in fp32; in bf16 beside the
     same path without anything kept."""
-    kept = PrefixCache(in_fp32.model.config)
+    kept = PrefixCache()
     compared = spread(prompts, COMPARED_IN_FP32)
     pairs = [(_decoded(in_fp32, prompt, prefixes=kept), _generated(in_fp32, prompt)) for prompt in compared]
     yield Line("float32", "same_tokens_as_generate", _share_of_same(pairs), conditions={"n": len(pairs)})
-    prefixes = PrefixCache(served.model.config)
-    alone = [_decoded(served, prompt, prefixes=PrefixCache(served.model.config)) for prompt in prompts]
+    prefixes = PrefixCache()
+    alone = [_decoded(served, prompt, prefixes=PrefixCache()) for prompt in prompts]
     in_a_row = [_decoded(served, prompt, prefixes=prefixes) for prompt in prompts]
     share = _share_of_same(list(zip(alone, in_a_row, strict=True)))
     yield Line(_precision(served), "same_tokens_as_alone", share, conditions={"n": len(prompts)})
@@ -220,7 +225,7 @@ def _decoded(served: Served, prompt: Prompt, *, prefixes: PrefixCache | None = N
     """By AION's own loop."""
     clock = _Clock()
     produced = decode(
-        served.model,
+        served.forward,
         prompt.ids,
         sampling=Sampling(),
         max_new_tokens=LONGEST_ANSWER_TOKENS,

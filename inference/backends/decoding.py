@@ -7,15 +7,13 @@ calls `check` before every pass, in a prefill before every layer: a cancellation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
+from inference.backends.forward import Cache, Check, Forward
 from inference.backends.prefixes import SHORTEST_TOKENS, PrefixCache
 
 PREFILL_CHUNK_TOKENS = 1024  # more costs memory, fewer cost time: 2,000 take 2.4 s by 512, 3.2 by 256
@@ -54,13 +52,13 @@ class Token:
 
 
 def decode(
-    model: Any,
+    forward: Forward,
     prompt: list[int],
     *,
     sampling: Sampling,
     max_new_tokens: int,
     end_ids: Collection[int],
-    check: Callable[[], None],
+    check: Check,
     draft_tokens: int = DRAFT_TOKENS,
     prefix_tokens: int = 0,
     prefixes: PrefixCache | None = None,
@@ -70,10 +68,11 @@ def decode(
     The first `prefix_tokens` of `prompt` are those that other prompts begin with too; `prefixes` keeps them computed.
     """
     sequence = list(prompt)
-    cache = _with_prefix(model, prompt[:prefix_tokens], prefixes, check)
-    drafts = _Drafts(sequence, draft_tokens if sampling.is_plain and not any(cache.is_sliding) else 0)
-    choose = _Chooser(sampling, model.device)
-    logits = _prefill(model, sequence, cache, check)
+    capacity = len(prompt) + max_new_tokens
+    cache = _with_prefix(forward, prompt[:prefix_tokens], prefixes, capacity, check)
+    drafts = _Drafts(sequence, draft_tokens if sampling.is_plain and not cache.is_sliding else 0)
+    choose = _Chooser(sampling, forward.model.device)
+    logits = _prefill(forward, sequence, cache, check)
     room = max_new_tokens
     draft: list[int] = []
     while room > 0:
@@ -86,54 +85,30 @@ def decode(
         room -= len(accepted)
         if room <= 0:
             return
-        # Everything but the newest token has its keys and values; those of refused drafts go.
-        if refused := cache.get_seq_length() - (len(sequence) - 1):
-            cache.crop(-refused)
+        cache.cut(len(sequence) - 1)  # all but the newest token have their keys and values; those of refused drafts go
         draft = drafts.propose()[: room - 1]
         check()
-        logits = _forward(model, [sequence[-1], *draft], cache, keep=0)
+        logits = forward([sequence[-1], *draft], cache, keep=0)
 
 
 def _with_prefix(
-    model: Any, prefix: list[int], prefixes: PrefixCache | None, check: Callable[[], None]
-) -> DynamicCache:
+    forward: Forward, prefix: list[int], prefixes: PrefixCache | None, capacity: int, check: Check
+) -> Cache:
     """A cache that holds `prefix`, from `prefixes` or computed now; an empty one where it is not worth it."""
-    cache = DynamicCache(config=model.config)
+    cache = forward.new_cache(capacity)
     if prefixes is None or len(prefix) < SHORTEST_TOKENS:
         return cache
-    if kept := prefixes.started(prefix):
+    if kept := prefixes.started(prefix, capacity):
         return kept
-    _prefill(model, prefix, cache, check)
+    _prefill(forward, prefix, cache, check)
     prefixes.keep(prefix, cache)
     return cache
 
 
-def _prefill(model: Any, prompt: list[int], cache: DynamicCache, check: Callable[[], None]) -> Tensor:
+def _prefill(forward: Forward, prompt: list[int], cache: Cache, check: Check) -> Tensor:
     """The logits after the last prompt token, (1, vocabulary). What `cache` holds is the prompt's beginning."""
-    with _checked_before_layers(model, check):
-        for start in range(cache.get_seq_length(), len(prompt), PREFILL_CHUNK_TOKENS):
-            logits = _forward(model, prompt[start : start + PREFILL_CHUNK_TOKENS], cache, keep=1)
-    return logits
-
-
-@contextmanager
-def _checked_before_layers(model: Any, check: Callable[[], None]) -> Iterator[None]:
-    """A pass over a long prompt takes a second; its layers take a thirtieth of it each."""
-    layers = next(module for module in model.modules() if isinstance(module, torch.nn.ModuleList))
-    hooks = [layer.register_forward_pre_hook(lambda *_passed: check()) for layer in layers]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _forward(model: Any, ids: list[int], cache: DynamicCache, *, keep: int) -> Tensor:
-    """Logits of the last `keep` tokens (0: all), (n, vocabulary) float32; extends `cache`."""
-    input_ids = torch.tensor([ids], device=model.device)
-    with torch.inference_mode():
-        output = model(input_ids=input_ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
-        logits: Tensor = output.logits[0].float()
+    for start in range(cache.length, len(prompt), PREFILL_CHUNK_TOKENS):
+        logits = forward(prompt[start : start + PREFILL_CHUNK_TOKENS], cache, keep=1, check=check)
     return logits
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from inference.backends.batching import Batch
 from inference.backends.decoding import Sampling, Token, decode
+from inference.backends.forward import Forward
 from inference.backends.prefixes import PrefixCache
 from inference.backends.text_stream import TextStream
 from inference.engine import (
@@ -32,9 +33,9 @@ _ASSUMED_WINDOW = 4096
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What answers now: `model` carries `adapter`, or is the base itself."""
+    """What answers now: `forward`, whose model carries `adapter` or is the base itself."""
 
-    model: Any
+    forward: Forward
     tokenizer: Any
     name: str
     adapter: ServedAdapter | None = None
@@ -42,6 +43,10 @@ class Served:
     batch: Batch | None = None
     alone: threading.Lock = field(default_factory=threading.Lock)
     """Held by whom the batch does not take: sampling by seed and penalties are decoded one at a time."""
+
+    @property
+    def model(self) -> Any:
+        return self.forward.model
 
     @property
     def window(self) -> int:
@@ -148,7 +153,7 @@ def _tokens_alone(job: Job, served: Served, end_ids: frozenset[int], sampling: S
         job.check()
     try:
         yield from decode(
-            served.model,
+            served.forward,
             job.prompt,
             sampling=sampling,
             max_new_tokens=job.request.max_new_tokens,

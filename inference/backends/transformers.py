@@ -20,6 +20,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from inference.backends.batching import AT_ONCE, Batch
+from inference.backends.forward import Forward, forward_of
 from inference.backends.generation import Job, Served, answer, parts_of
 from inference.backends.job_queue import JobQueue
 from inference.backends.lora import attach_adapter, load_merged
@@ -145,7 +146,7 @@ class TransformersEngine:
         folder = base_model_path(self._base_model)
         self._sha256 = base_sha256(folder)
         model = load_model(folder, dtype=self._dtype, four_bit=self._four_bit)
-        self._base = Served(model, load_tokenizer(folder), self._base_model or BUNDLED_NAME)
+        self._base = Served(forward_of(model), load_tokenizer(folder), self._base_model or BUNDLED_NAME)
         self._served = self._with_empty_cache(self._base)
 
     def _ready(self) -> Served:
@@ -167,11 +168,12 @@ class TransformersEngine:
             raise AdapterRejected("not_ready", message) from exc
 
     def _with_adapter(self, base: Served, adapter: ServedAdapter) -> Served:
-        def make() -> Any:
+        def make() -> Forward:
             if not adapter.merged:
-                return attach_adapter(base.model, self._sha256, adapter)
+                return forward_of(attach_adapter(base.model, self._sha256, adapter))
             folder = base_model_path(self._base_model)
-            return load_merged(folder, self._sha256, adapter, dtype=self._dtype, four_bit=self._four_bit)
+            merged = load_merged(folder, self._sha256, adapter, dtype=self._dtype, four_bit=self._four_bit)
+            return forward_of(merged)
 
         return Served(self._prepared.model_with(adapter, make), base.tokenizer, base.name, adapter)
 
@@ -192,7 +194,7 @@ class TransformersEngine:
     def _with_empty_cache(self, served: Served) -> Served:
         """Keys and values belong to the weights that made them."""
         batch = Batch(served.model) if self._batches else None
-        return replace(served, prefixes=PrefixCache(served.model.config), batch=batch, alone=threading.Lock())
+        return replace(served, prefixes=PrefixCache(), batch=batch, alone=threading.Lock())
 
     @contextmanager
     def _in_use(self) -> Iterator[Served]:

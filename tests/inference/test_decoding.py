@@ -51,7 +51,7 @@ def test_greedy_decoding_is_what_generate_gives(engine: Any, question: str) -> N
     prompt = prompt_ids(served.tokenizer, request_for(question).messages)
     expected = served.model.generate(torch.tensor([prompt]), max_new_tokens=16, do_sample=False)[0][len(prompt) :]
     tokens = decode(
-        served.model, prompt, sampling=Sampling(), max_new_tokens=16, end_ids=served.end_ids, check=lambda: None
+        served.forward, prompt, sampling=Sampling(), max_new_tokens=16, end_ids=served.end_ids, check=lambda: None
     )
     assert [token.id for token in tokens] == expected.tolist()
 
@@ -64,7 +64,7 @@ def test_drafts_spare_passes(engine: Any) -> None:
     prompt = prompt_ids(served.tokenizer, request_for(QUESTIONS[0]).messages)
     passes: list[None] = []
     tokens = decode(
-        served.model,
+        served.forward,
         prompt,
         sampling=Sampling(),
         max_new_tokens=16,
@@ -75,32 +75,6 @@ def test_drafts_spare_passes(engine: Any) -> None:
     passes.clear()  # of the prefill
     assert len(list(tokens)) == 15
     assert 0 < len(passes) < 15
-
-
-def test_a_prefill_is_given_up_between_two_layers(engine: Any) -> None:
-    from inference.backends.decoding import Sampling, decode
-
-    model = engine._ready().model
-    checked: list[None] = []
-
-    def give_up_at_the_third() -> None:
-        checked.append(None)
-        if len(checked) == 3:
-            raise GenerationCancelled
-
-    with pytest.raises(GenerationCancelled):
-        list(
-            decode(
-                model,
-                [5] * 40,
-                sampling=Sampling(),
-                max_new_tokens=1,
-                end_ids=set(),
-                check=give_up_at_the_third,
-            )
-        )
-    assert len(checked) == 3
-    assert not any(layer._forward_pre_hooks for layer in model.modules())
 
 
 def test_log_probabilities_are_told_and_sampling_repeats_with_a_seed(engine: Any) -> None:
@@ -258,14 +232,11 @@ def test_the_constant_beginning_is_counted_in_tokens(engine: Any) -> None:
 
 
 def test_kept_beginnings_are_bounded(engine: Any) -> None:
-    from transformers import DynamicCache
-
     from inference.backends.prefixes import PrefixCache
 
-    config = engine._served.model.config
-    kept = PrefixCache(config, limit_tokens=50)
+    kept = PrefixCache(limit_tokens=50)
     for beginning in ([1] * 20, [2] * 20, [3] * 20, [4] * 60):
-        kept.keep(beginning, DynamicCache(config=config))
+        kept.keep(beginning, engine._served.forward.new_cache(60))
     assert kept.tokens == 40
-    assert kept.started([1] * 20) is None
-    assert kept.started([4] * 60) is None
+    assert kept.started([1] * 20, 60) is None
+    assert kept.started([4] * 60, 60) is None
