@@ -13,10 +13,12 @@ _SPARED = ("scipy", "sklearn")
 
 
 def import_ahead(base_model: str) -> None:
-    """Import what takes longest when the engine loads: torch, and the part of transformers that all models share."""
+    """Import what takes longest when the engine loads: torch, the part of transformers that all models share, peft."""
     stay_offline(base_model)
-    with _left_out(_SPARED):
+    with left_out(*_SPARED):
         import transformers.modeling_utils  # noqa: F401
+    with left_out("bitsandbytes"):  # it takes a second; a helper of peft wants it that AION has no use for
+        import peft  # noqa: F401
 
 
 def stay_offline(base_model: str) -> None:
@@ -29,8 +31,8 @@ def stay_offline(base_model: str) -> None:
 
 
 @contextmanager
-def _left_out(names: tuple[str, ...]) -> Iterator[None]:
-    """Let the modules look as if they were not installed: one that is None cannot be imported."""
+def left_out(*names: str) -> Iterator[None]:
+    """Let modules that nobody imported yet look as if they were not installed: one that is None cannot be imported."""
     absent = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # what the import system itself allows
     try:

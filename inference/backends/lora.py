@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch
 from django.conf import settings
 from django.utils.translation import gettext as _
 from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from peft.import_utils import is_bnb_4bit_available, is_bnb_available
 from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -23,6 +26,7 @@ from inference.backends.model_loading import load_model, share_weights
 from inference.conversion import flush
 from inference.engine import ServedAdapter
 from inference.exceptions import AdapterRejected, ModelNotFound
+from inference.libraries import left_out
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +135,8 @@ def _with_lora(model: Any, folder: Path, facts: AdapterFacts) -> PeftModel:
         config.inference_mode = True
         config.init_lora_weights = False  # the file's values follow; PiSSA and OLoRA would rewrite the shared base
         config.base_model_name_or_path = None  # a name proves nothing; the shapes and the SHA-256 do
-        peft_model = get_peft_model(model, config, low_cpu_mem_usage=True)
+        with _bitsandbytes_spared():
+            peft_model = get_peft_model(model, config, low_cpu_mem_usage=True)
         expected = {name for name, _value in peft_model.named_parameters() if ".lora_" in name}
         result = set_peft_model_state_dict(peft_model, load_file(folder / WEIGHTS), low_cpu_mem_usage=True)
     except (ValueError, LookupError, RuntimeError, TypeError, AttributeError, SafetensorError) as exc:
@@ -142,3 +147,15 @@ def _with_lora(model: Any, folder: Path, facts: AdapterFacts) -> PeftModel:
     if result.unexpected_keys or len(facts.shapes) != len(expected):
         raise AdapterRejected("wrong_base", _("The adapter does not fit this base model: its matrices differ."))
     return peft_model
+
+
+@contextmanager
+def _bitsandbytes_spared() -> Iterator[None]:
+    """PEFT asks of each matrix whether it is quantised, and imports bitsandbytes for it: a second of a cold start. Where
+    one is, that was imported with the base model, and stays."""
+    try:
+        with left_out("bitsandbytes"):
+            yield
+    finally:
+        is_bnb_available.cache_clear()
+        is_bnb_4bit_available.cache_clear()
