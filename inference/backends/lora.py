@@ -151,7 +151,7 @@ def _with_lora(model: Any, folder: Path, facts: AdapterFacts) -> PeftModel:
 
 @contextmanager
 def _bitsandbytes_spared() -> Iterator[None]:
-    """PEFT asks of each matrix whether it is quantised, and imports bitsandbytes for it: a second of a cold start. Where
+    """PEFT asks of each matrix whether it is quantised, and imports bitsandbytes for it: a second of a start. Where
     one is, that was imported with the base model, and stays."""
     try:
         with left_out("bitsandbytes"):

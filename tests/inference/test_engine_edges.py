@@ -17,12 +17,13 @@ ADAPTER = ServedAdapter("a", "aa", "nowhere")
 @pytest.fixture
 def engine() -> Any:
     """Ready, with something that is no model."""
+    from inference.backends.forward import ModelForward
     from inference.backends.generation import Served
     from inference.backends.transformers import TransformersEngine
 
     engine = TransformersEngine(batches=False)
     model = SimpleNamespace(device="cpu", dtype="torch.float32", config=SimpleNamespace(max_position_embeddings=8))
-    engine._base = engine._served = Served(model, None, "m")
+    engine._base = engine._served = Served(ModelForward(model), None, "m")
     engine._state = EngineState.READY
     return engine
 
@@ -79,9 +80,11 @@ def test_whatever_keeps_the_model_from_being_read_ends_the_loading(monkeypatch: 
 
 
 def test_who_goes_away_does_not_wait_for_a_turn_to_decode_alone() -> None:
+    from inference.backends.forward import ModelForward
     from inference.backends.generation import Job, Served, answer
 
-    served = Served(SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=1)), MagicMock(eos_token_id=1), "m")
+    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=1))
+    served = Served(ModelForward(model), MagicMock(eos_token_id=1), "m")
     job = Job(GenerationRequest((Message("user", "Olá"),), temperature=0.8), [1])
     job.abandoned.set()
     with served.alone, pytest.raises(GenerationCancelled):
@@ -97,14 +100,14 @@ def test_a_batch_that_ends_takes_only_its_own_answers_along(engine: Any, reason:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from inference.backends.batching import Batch
+    from inference.backends.forward import ModelForward
     from inference.backends.generation import Job, Served
 
     sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=32, **sizes)).to(torch.float32).eval()
     dying = Batch(model)
-    engine._served = Served(
-        model, MagicMock(eos_token_id=2, decode=lambda ids, **_how: "a" * len(ids)), "m", None, None, dying
-    )
+    tokenizer = MagicMock(eos_token_id=2, decode=lambda ids, **_how: "a" * len(ids))
+    engine._served = Served(ModelForward(model), tokenizer, "m", None, None, dying)
 
     def fail() -> None:
         raise RuntimeError(reason)
