@@ -30,6 +30,7 @@ from benchmarks.prompts import prompts_of
 from benchmarks.questions import DEMO, examined, say
 from benchmarks.served import LONGEST_ANSWER_TOKENS, Server, running_server
 from chat.golden import read_golden
+from inference.backends.forward import ModelForward
 from inference.backends.generation import Served
 from inference.backends.lora import attach_adapter
 from inference.backends.model_loading import load_model, load_tokenizer
@@ -102,7 +103,8 @@ def _served(options: Options) -> Served:
     folder = base_model_path()
     base = load_model(folder)
     adapter = adapter_in(options.adapter)
-    return Served(attach_adapter(base, base_sha256(folder), adapter), load_tokenizer(folder), BUNDLED_NAME, adapter)
+    carrying = ModelForward(attach_adapter(base, base_sha256(folder), adapter))
+    return Served(carrying, load_tokenizer(folder), BUNDLED_NAME, adapter)
 
 
 def _locked(served: Served, prompts: Sequence[list[int]], clients: int) -> tuple[list[float], float]:

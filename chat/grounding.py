@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from chat.facts import FIGURE_WORDS, offered, stated, supports
 from chat.language import is_portuguese
+from chat.polarity import Said, contradicts, said_in
 from retrieval.text import fold, tokens
 
 # Share of a sentence's content stems that must occur in the passage it is attributed to, and in one it cites itself.
@@ -40,6 +41,7 @@ class Fault(StrEnum):
     UNKNOWN_CITATION = "unknown_citation"
     UNSUPPORTED_FACT = "unsupported_fact"
     UNSUPPORTED = "unsupported"
+    CONTRADICTED = "contradicted"
     LOOP = "loop"
 
 
@@ -50,11 +52,31 @@ class Passage:
     number: int
     stems: frozenset[str]
     facts: frozenset[str]
+    said: Said
 
     @classmethod
     def of(cls, number: int, text: str) -> Passage:
         """`text` is the whole passage with its name, since a title often says what the passage is about."""
-        return cls(number, frozenset(tokens(text)), offered(text))
+        return cls(number, frozenset(tokens(text)), offered(text), said_in(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a sentence of the answer asserts: its content stems, its facts, and what it says yes and no to."""
+
+    stems: frozenset[str]
+    facts: frozenset[str]
+    said: Said
+
+    @classmethod
+    def of(cls, bare: str) -> Claim:
+        """`bare` is the sentence without its citations."""
+        return cls(content_stems(bare), stated(bare), said_in(bare))
+
+    @property
+    def is_empty(self) -> bool:
+        """A heading or a courtesy ("Siga os passos:") claims nothing that could be wrong."""
+        return len(self.stems) < CONTENT_STEM and not self.facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +98,27 @@ def check_sentence(sentence: str, passages: Sequence[Passage]) -> Verdict:
     by_number = {passage.number: passage for passage in passages}
     if any(number not in by_number for number in claimed):
         return Verdict(sentence, (), Fault.UNKNOWN_CITATION)
-    stems, facts = content_stems(bare), stated(bare)
+    claim = Claim.of(bare)
     cited = [by_number[number] for number in dict.fromkeys(claimed)]
-    held = tuple(passage.number for passage in cited if _held_by(passage, stems, facts))
+    if any(contradicts(passage.said, claim.said) for passage in cited or passages):
+        return Verdict(sentence, (), Fault.CONTRADICTED)
+    held = tuple(passage.number for passage in cited if _held_by(passage, claim))
     if held:
         return Verdict(sentence.strip() if len(held) == len(cited) else _cite(bare, held), held, None)
-    if not claimed and says_nothing(stems, facts):
+    if not claimed and claim.is_empty:
         return Verdict(bare, (), None)
-    if len(cited) > 1 and _held_by(_joined(cited), stems, facts):
+    if len(cited) > 1 and _held_by(_joined(cited), claim):
         return Verdict(sentence.strip(), tuple(passage.number for passage in cited), None)
-    found = attribute(stems, facts, passages)
+    found = attribute(claim, passages)
     if found is not None:
         return Verdict(_cite(bare, [found]), (found,), None)
-    return Verdict(sentence, (), _support_fault(facts, passages))
+    return Verdict(sentence, (), _support_fault(claim.facts, passages))
 
 
-def attribute(stems: frozenset[str], facts: frozenset[str], passages: Sequence[Passage]) -> int | None:
-    """The number of the passage that carries the sentence best, if one carries it well enough."""
-    able = [passage for passage in passages if _carries(passage, stems, facts, ATTRIBUTED_SHARE)]
-    return max(able, key=lambda passage: (_share(passage, stems), -passage.number)).number if able else None
+def attribute(claim: Claim, passages: Sequence[Passage]) -> int | None:
+    """The number of the passage that carries the claim best, if one carries it well enough."""
+    able = [passage for passage in passages if _carries(passage, claim, ATTRIBUTED_SHARE)]
+    return max(able, key=lambda passage: (_share(passage, claim), -passage.number)).number if able else None
 
 
 def content_stems(text: str) -> frozenset[str]:
@@ -102,11 +126,6 @@ def content_stems(text: str) -> frozenset[str]:
     return frozenset(
         stem for stem in tokens(text) if len(stem) >= CONTENT_STEM and not stem[0].isdigit() and stem not in _STOP_STEMS
     )
-
-
-def says_nothing(stems: frozenset[str], facts: frozenset[str]) -> bool:
-    """A heading or a courtesy ("Siga os passos:") claims nothing that could be wrong."""
-    return len(stems) < CONTENT_STEM and not facts
 
 
 def is_repeated(sentence: str, before: Sequence[str]) -> bool:
@@ -130,23 +149,23 @@ def _support_fault(facts: frozenset[str], passages: Sequence[Passage]) -> Fault:
     return Fault.UNSUPPORTED
 
 
-def _carries(passage: Passage, stems: frozenset[str], facts: frozenset[str], share: float) -> bool:
-    return all(supports(passage.facts, fact) for fact in facts) and _share(passage, stems) >= share
+def _carries(passage: Passage, claim: Claim, share: float) -> bool:
+    return all(supports(passage.facts, fact) for fact in claim.facts) and _share(passage, claim) >= share
 
 
-def _held_by(passage: Passage, stems: frozenset[str], facts: frozenset[str]) -> bool:
+def _held_by(passage: Passage, claim: Claim) -> bool:
     """Whether a passage that the sentence cites bears it; "Custa 89 euros [1]" needs no more than its figures."""
-    return _carries(passage, stems, facts, 0.0 if facts and len(stems) < CONTENT_STEM else CITED_SHARE)
+    return _carries(passage, claim, 0.0 if claim.facts and len(claim.stems) < CONTENT_STEM else CITED_SHARE)
 
 
-def _share(passage: Passage, stems: frozenset[str]) -> float:
-    return len(stems & passage.stems) / len(stems) if stems else 1.0
+def _share(passage: Passage, claim: Claim) -> float:
+    return len(claim.stems & passage.stems) / len(claim.stems) if claim.stems else 1.0
 
 
 def _joined(passages: Sequence[Passage]) -> Passage:
     stems: frozenset[str] = frozenset().union(*(passage.stems for passage in passages))
     facts: frozenset[str] = frozenset().union(*(passage.facts for passage in passages))
-    return Passage(0, stems, facts)
+    return Passage(0, stems, facts, ())
 
 
 def _cite(bare: str, numbers: Sequence[int]) -> str:

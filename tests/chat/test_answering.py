@@ -61,13 +61,14 @@ def test_a_question_that_leans_on_the_one_before_is_searched_and_asked_with_it()
 
 
 def test_a_short_question_is_read_alone_and_where_the_documents_do_not_answer_that_with_the_one_before():
-    before = {"earlier": ("Quanto custa o passeio de meio dia em Sintra?",), "generate": False, "record": False}
+    first = "Quanto custa o passeio de meio dia em Sintra?"
+    before = {"earlier": (first,), "generate": False, "record": False}
     alone = ask("Quantas pessoas leva?", generate=False, record=False)
     enough = alone.confidence
     assert ask("Quantas pessoas leva?", tau=enough, **before).confidence == enough
     together = ask("Quantas pessoas leva?", tau=1.0, **before)
     assert together.confidence > enough
-    assert together.sources[0].title == ask(before["earlier"][0]).sources[0].title
+    assert together.sources[0].title == ask(first).sources[0].title
 
 
 # --- local ---------------------------------------------------------------------------------------------------------
