@@ -71,6 +71,10 @@ _WEEKDAYS = {"segunda": 1, "terca": 2, "quarta": 3, "quinta": 4, "sexta": 5, "sa
 _FEIRA = re.compile(r"\b(segunda|terca|quarta|quinta|sexta)s?[- ]feiras?\b|\b(sabado|domingo)s?\b")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _CITATION = re.compile(r"\s?\[\d{1,3}\]")
+_OPENERS = frozenset(  # they begin a sentence before a name without being part of it: "Foi Getúlio Vargas"
+    "foi foram era eram sao e no na nos nas em ao aos a as o os um uma para por pelo pela com sem segundo conforme "
+    "se sim nao ha entre ate apos seu sua este esta esse essa depois antes quando quem como cada".split()
+)
 _CONNECTORS = frozenset({"de", "da", "do", "das", "dos", "e", "di", "du", "del", "la", "le", "o", "a", "os", "as"})
 # Words that say a figure: a sentence may put "maio" where its passage has "05", "euros" where it has "€".
 FIGURE_WORDS = (
@@ -121,6 +125,8 @@ def proper_names(text: str) -> list[str]:
             continue
         acronym = word.isupper() and len(word) > 1
         if _opens_sentence(text, match.start()) and not acronym:
+            if fold(word) in _OPENERS:
+                continue
             following = words[position + 1].group() if position + 1 < len(words) else ""
             if not (following[:1].isupper() and text[match.end() : words[position + 1].start()] == " "):
                 continue
