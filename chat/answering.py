@@ -215,11 +215,15 @@ def _refuse_what_cannot_be_written(path: _Path) -> None:
 
 
 def _search(path: _Path) -> _Found:
-    """What the documents say to the first reading of the question that they answer; to the likeliest if to none."""
+    """What the documents say to the first reading of the question that they answer; to the likeliest if to none.
+
+    They answer from the tau in force: one that a caller chose for this question moves the route, not what is read.
+    """
     found = _look_up(path, path.readings[0])
     for reading in path.readings[1:]:
-        if found.confidence.value >= path.tau:
+        if found.confidence.value >= path.policy.tau:
             break
+        path.seconds_left()
         found = max(found, _look_up(path, reading), key=lambda found: found.confidence.value)
     path.retrieval, path.confidence = found.retrieval, found.confidence
     return found
@@ -233,6 +237,7 @@ def _look_up(path: _Path, asked: str) -> _Found:
     began = time.monotonic()
     reading = read(retrieval, passages=EVIDENCE_PASSAGES)
     confidence = score(retrieval, reading, scorer=policy.scorer, weights=calibration.weights_in_force())
+    path.confidence = confidence
     route_ms = (time.monotonic() - began) * 1000 - reading.embed_ms
     path.spend("embed", retrieval.timings.embed_ms + reading.embed_ms)
     path.spend("search", retrieval.timings.search_ms)

@@ -72,7 +72,7 @@ _FEIRA = re.compile(r"\b(segunda|terca|quarta|quinta|sexta)s?[- ]feiras?\b|\b(sa
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _CITATION = re.compile(r"\s?\[\d{1,3}\]")
 _OPENERS = frozenset(  # they begin a sentence before a name without being part of it: "Foi Getúlio Vargas"
-    "foi foram era eram sao e no na nos nas em ao aos a as o os um uma para por pelo pela com sem segundo conforme "
+    "foi foram era eram e no na nos nas em ao aos a as o os um uma para por pelo pela com sem segundo conforme "
     "se sim nao ha entre ate apos seu sua este esta esse essa depois antes quando quem como cada".split()
 )
 _CONNECTORS = frozenset({"de", "da", "do", "das", "dos", "e", "di", "du", "del", "la", "le", "o", "a", "os", "as"})

@@ -38,17 +38,21 @@ def readings(question: str, earlier: Sequence[str]) -> tuple[str, ...]:
     if not last or len(last) > LONGEST:
         return (alone,)
     together = f"{_in_context(last, before)} {alone}"
-    if _points_back(alone) or (_names_little(alone) and _ASKS_A_DETAIL.match(fold(alone))):
+    if _needs_another(alone):
         return (together,)
     return (alone, together) if len(query_terms(alone)) <= SHORT else (alone,)
 
 
 def _in_context(question: str, earlier: Sequence[str]) -> str:
     """An earlier question, after those that it needs to be understood in its turn."""
-    leans_back = _points_back(question) or _names_little(question)
-    if not leans_back or not earlier or len(earlier[-1]) > LONGEST:
+    if not _needs_another(question) or not earlier or len(earlier[-1]) > LONGEST:
         return question.strip()
     return f"{_in_context(earlier[-1], earlier[:-1])} {question.strip()}"
+
+
+def _needs_another(question: str) -> bool:
+    """Whether it goes on, points back, or asks for a detail of nothing it names."""
+    return _points_back(question) or (_names_little(question) and bool(_ASKS_A_DETAIL.match(fold(question).strip())))
 
 
 def _names_little(question: str) -> bool:

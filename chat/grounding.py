@@ -117,8 +117,6 @@ def check_sentence(sentence: str, passages: Sequence[Passage]) -> Verdict:
         return Verdict(sentence, (), Fault.UNKNOWN_CITATION)
     claim = Claim.of(bare)
     cited = [by_number[number] for number in dict.fromkeys(claimed)]
-    if any(contradicts(passage.said, claim.said) for passage in cited or passages):
-        return Verdict(sentence, (), Fault.CONTRADICTED)
     held = tuple(passage.number for passage in cited if _held_by(passage, claim))
     if held:
         return Verdict(sentence.strip() if len(held) == len(cited) else _cite(bare, held), held, None)
@@ -129,6 +127,8 @@ def check_sentence(sentence: str, passages: Sequence[Passage]) -> Verdict:
     found = attribute(claim, passages)
     if found is not None:
         return Verdict(_cite(bare, [found]), (found,), None)
+    if any(contradicts(passage.said, claim.said) for passage in cited or passages):
+        return Verdict(sentence, (), Fault.CONTRADICTED)
     return Verdict(sentence, (), _support_fault(claim.facts, passages))
 
 
@@ -171,6 +171,7 @@ def _carries(passage: Passage, claim: Claim, share: float) -> bool:
         all(supports(passage.facts, fact) for fact in claim.facts)
         and _share(passage.stems, claim.stems) >= share
         and all(_stands_near(passage, claim, fact) for fact in claim.facts if fact.startswith("name:"))
+        and not contradicts(passage.said, claim.said)
     )
 
 
@@ -203,7 +204,8 @@ def _share(offered_stems: frozenset[str], claimed: frozenset[str]) -> float:
 def _joined(passages: Sequence[Passage]) -> Passage:
     stems: frozenset[str] = frozenset().union(*(passage.stems for passage in passages))
     facts: frozenset[str] = frozenset().union(*(passage.facts for passage in passages))
-    return Passage(0, stems, facts, tuple(offer for passage in passages for offer in passage.sentences), ())
+    said = tuple(clause for passage in passages for clause in passage.said)
+    return Passage(0, stems, facts, tuple(offer for passage in passages for offer in passage.sentences), said)
 
 
 def _cite(bare: str, numbers: Sequence[int]) -> str:

@@ -9,23 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TypeAlias
 
 from retrieval.text import fold, split_sentences, tokens
 
 COMMON_STEMS = 2
-COMMON_SHARE = 0.5  # of a source's clause that must stand in the claim: then both speak of the same
+COMMON_SHARE = (
+    0.5  # of a source's clause that must stand in the claim (from two thirds on a tenth fewer flips are seen)
+)
 SHORTEST_STEM = 3
 
 _NEGATIONS = frozenset("nao nunca jamais nem sem nenhum nenhuma tampouco".split())
 _AUXILIARIES = frozenset(  # a negation before them turns round what follows
-    "esta estao estava estavam foi foram era eram ser sera serao sao ter tem tinha ha havia haver pode podem podera "
-    "deve devem devera vai vao precisa precisam fica ficam que uma uns umas mais muito ainda qualquer nenhum "
+    "esta estao estava estavam esteja estejam foi foram era eram ser seja sejam sera serao sao ter tem tenha tinha "
+    "haja havia haver pode podem possa possam podera "
+    "deve devem devera vai vao precisa precisam fica ficam uma uns umas mais muito ainda qualquer nenhum "
     "nenhuma".split()
 )
-_CLAUSE = re.compile(r"[.;:!?\n,()–—]|\b(?:mas|porém|contudo|entretanto|embora|exceto|salvo|senão|ou|que|quando|se)\b")
+_CLAUSE = re.compile(
+    r"[.;:!?\n,()–—]|\b(?:mas|porém|contudo|entretanto|embora|exceto|salvo|senão|ou|que|quando)\b|"
+    r"(?<!não )(?<!nao )\bse\b"
+)
 _WORD = re.compile(r"[a-z0-9]+")
+_NOT_ALONE = frozenset("so apenas somente todo toda todos todas".split())  # "não só", "nem todos" deny nothing outright
 _AXIS = "axis "
+# Not antes/depois, mínimo/máximo, abre/fecha: both are often true of one thing, and no flip was seen by them alone.
 _OPPOSITES: tuple[tuple[str, str], ...] = (
     (
         "permitido permitida permitidos permitidas permite permitem pode podem autorizado autorizada liberado liberada",
@@ -36,20 +45,18 @@ _OPPOSITES: tuple[tuple[str, str], ...] = (
         "inclui incluem incluido incluida incluidos incluidas incluso inclusa",
         "exclui excluem excluido excluida excluidos",
     ),
-    ("antes anterior", "depois apos posterior"),
     (
         "obrigatorio obrigatoria obrigatorios obrigatorias exige exigem exigido preciso precisa necessario necessaria",
         "opcional facultativo facultativa dispensa",
     ),
     ("gratis gratuito gratuita gratuitos gratuitas gratuitamente", "pago paga pagos pagas cobrado cobrada"),
-    ("aberto aberta abertos abre abrem", "fechado fechada fechados fecha fecham"),
-    ("minimo minima", "maximo maxima"),
     ("acima superior", "abaixo inferior"),
     ("dentro", "fora"),
     ("maior maiores", "menor menores"),
     ("aumenta aumentou aumentar sobe", "diminui diminuiu diminuir reduz desce"),
     ("possivel", "impossivel"),
 )
+_PROHIBITIONS = frozenset(_OPPOSITES[0][1].split())
 _SIDES: Mapping[str, tuple[str, bool]] = {
     word: (f"{_AXIS}{axis}", side == 0)
     for axis, sides in enumerate(_OPPOSITES)
@@ -69,17 +76,20 @@ class Clause:
     signs: Mapping[str, frozenset[bool]]
     turned: frozenset[str]
     axes: frozenset[str]
+    denies: bool
 
     @classmethod
     def of(cls, text: str) -> Clause:
         signs: dict[str, set[bool]] = {}
         for stem, sign in _signed(text):
             signs.setdefault(stem, set()).add(sign)
+        turned = frozenset(stem for stem, found in signs.items() if False in found and not stem.startswith(_AXIS))
         return cls(
             frozenset(stem for stem in signs if not stem.startswith(_AXIS)),
             {stem: frozenset(found) for stem, found in signs.items()},
-            frozenset(stem for stem, found in signs.items() if False in found and not stem.startswith(_AXIS)),
+            turned,
             frozenset(stem for stem in signs if stem.startswith(_AXIS)),
+            bool(turned) != (not _PROHIBITIONS.isdisjoint(_WORD.findall(fold(text)))),
         )
 
 
@@ -109,19 +119,25 @@ def _same_subject(source: Said, clause: Clause) -> tuple[Clause, ...]:
 
 
 def _share_within(said: Clause, clause: Clause) -> float:
-    common = len(said.stems & clause.stems)
-    return common / len(said.stems) if common >= COMMON_STEMS else 0.0
+    """How much of `said` stands in `clause`, which often names more: "mas não inclui o almoço" leaves out of what. 0
+    where they speak of other figures."""
+    common = said.stems & clause.stems
+    figures = [{stem for stem in one.stems if stem.isdigit()} for one in (said, clause)]
+    other_figures = all(figures) and figures[0].isdisjoint(figures[1])
+    if len(common) < COMMON_STEMS or other_figures:
+        return 0.0
+    return len(common) / len(said.stems)
 
 
 def _opposed(clause: Clause, same: Iterable[Clause]) -> bool:
-    """Where both deny, they may deny it of another word ("não há câmera", "não existe câmera"): only opposites count."""
+    """Where both deny, they may deny it of another word ("não há", "não existe"): then only opposites count."""
     found: dict[str, frozenset[bool]] = {}
     predicates, denied = clause.axes, frozenset[str]()
     for said in same:
         denied |= said.turned
         for stem, signs in said.signs.items():
             found[stem] = found.get(stem, frozenset()) | signs
-    if bool(clause.turned) != bool(denied):
+    if clause.denies != any(said.denies for said in same):
         predicates |= clause.turned | denied
     return any(stem in found and stem in clause.signs and not found[stem] & clause.signs[stem] for stem in predicates)
 
@@ -129,13 +145,14 @@ def _opposed(clause: Clause, same: Iterable[Clause]) -> bool:
 def _signed(clause: str) -> Iterator[tuple[str, bool]]:
     """Each stem with its sign; a word that has an opposite also as a side of their axis."""
     negated = False
-    for word in _WORD.findall(fold(clause)):
+    words = _WORD.findall(fold(clause))
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word in _SIDES:
             axis, side = _SIDES[word]
             yield axis, side != negated
         if word in _NEGATIONS:
-            negated = True
-        elif len(word) >= SHORTEST_STEM:
+            negated = following not in _NOT_ALONE
+        elif len(word) >= SHORTEST_STEM or word.isdigit():
             for stem in tokens(word):
                 yield stem, not negated
             negated = negated and word in _AUXILIARIES

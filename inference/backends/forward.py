@@ -1,6 +1,6 @@
 """One pass of a model: tokens and the keys and values of those before them in, logits out.
 
-`ModelForward` asks any model of transformers. On a processor a third of a small model's token goes into many small
+`ModelForward` asks any model of transformers. On a processor half of a small model's token goes into many small
 operations and a cache that is copied to grow, so there `FusedForward` computes Llama, Mistral and Qwen2 itself, from
 the same weights. Both call `check`, which raises to stop, before every layer.
 """
@@ -8,8 +8,8 @@ the same weights. Both call `check`, which raises to stop, before every layer.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -70,30 +70,39 @@ class ModelForward:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        for layer in next((module for module in model.modules() if isinstance(module, nn.ModuleList)), ()):
+            if _check_now not in layer._forward_pre_hooks.values():  # a copy of a model has its hooks already
+                layer.register_forward_pre_hook(_check_now)
 
     def new_cache(self, capacity: int) -> Cache:
         return _GrowingCache(self.model.config)
 
     def __call__(self, ids: Sequence[int], cache: _GrowingCache, *, keep: int, check: Check = lambda: None) -> Tensor:
         input_ids = torch.tensor([ids], device=self.model.device)
-        with torch.inference_mode(), self._checked_before_layers(check):
-            output = self.model(input_ids=input_ids, past_key_values=cache.kept, use_cache=True, logits_to_keep=keep)
-            logits: Tensor = output.logits[0].float()
+        _now.check = check
+        try:
+            with torch.inference_mode():
+                output = self.model(
+                    input_ids=input_ids, past_key_values=cache.kept, use_cache=True, logits_to_keep=keep
+                )
+                logits: Tensor = output.logits[0].float()
+        finally:
+            del _now.check
         return logits
 
-    @contextmanager
-    def _checked_before_layers(self, check: Check) -> Iterator[None]:
-        layers = next(module for module in self.model.modules() if isinstance(module, nn.ModuleList))
-        hooks = [layer.register_forward_pre_hook(lambda *_passed: check()) for layer in layers]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
+
+_now = threading.local()
+"""`check` of the pass that this thread makes. Models are copied while they work, so no hook belongs to one pass."""
+
+
+def _check_now(*_passed: object) -> None:
+    check = getattr(_now, "check", None)
+    if check is not None:
+        check()
 
 
 class _GrowingCache:
-    """transformers' cache. It grows by concatenation, so that copies may share what they hold."""
+    """transformers' cache. It grows by concatenation, so that what a copy was made of stays as it is."""
 
     def __init__(self, config: Any, layers: list[tuple[Tensor, Tensor]] | None = None) -> None:
         self._config = config
@@ -118,7 +127,8 @@ class _GrowingCache:
 class FusedForward:
     """Llama and its like: queries, keys and values in one product, gate and up in another, one buffer for the cache.
 
-    The stacked matrices take the place of the model's own, which become views of them: no memory is spent twice.
+    The stacked matrices take the place of the model's own, which become views of them; a file they were mapped from may
+    stay mapped.
     """
 
     def __init__(self, model: Any) -> None:

@@ -21,7 +21,6 @@ SOURCE = (
         "O passeio de dia inteiro não inclui o ingresso do palácio.",
         "É permitido fumar dentro da van.",
         "Menores de 12 anos podem viajar sozinhos.",
-        "O cancelamento é gratuito até 48 horas depois da saída.",
         "O cancelamento não é gratuito até 48 horas antes da saída.",
         "A visita é feita com guia.",
         "A cadeirinha é opcional para crianças até 7 anos.",
@@ -43,6 +42,9 @@ def test_the_opposite_is_seen(claim):
         "A visita não tem guia.",
         "Crianças até 7 anos precisam de cadeirinha.",
         "O passeio inclui o ingresso do palácio, mas não o almoço.",
+        "O passeio de dia inteiro não só inclui o ingresso do palácio.",
+        "Não se fuma dentro da van.",
+        "Menores de 16 anos podem viajar sozinhos.",
     ],
 )
 def test_the_same_in_other_words_is_not(claim):
