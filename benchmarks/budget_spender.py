@@ -52,7 +52,7 @@ def _spend(number: int, book: int) -> None:
         time.sleep(prices.uniform(0.0, 0.02))  # the provider answers
         os.write(book, f"{cost}\n".encode())
         try:
-            if number % 4:  # else nobody comes to settle: it expires
+            if number % 4:  # of every fourth user nobody comes to settle: it expires
                 budgets.settle(held.id, cost_usd=cost)
         except OperationalError:  # it expires, and is charged at its maximum
             pass

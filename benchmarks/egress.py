@@ -1,8 +1,9 @@
 """Whether personal data reaches the provider: 500 prompts with planted Brazilian identifiers in many spellings, asked
 through the paid path against a server that speaks the provider's protocol and keeps every byte that it gets.
 
-The prompts come from a generator whose author had not seen the masker (`benchmarks/planted_identifiers.py`). `blocked`
-are calls refused because something was left: safe, but nobody is answered. `falsely_masked` is of texts without any."""
+The prompts come from a generator whose author had not seen the masker (`benchmarks/planted_identifiers.py`); every
+other one stands in a passage instead of the question. `blocked` are calls refused because something was left: safe, but
+nobody is answered. `falsely_masked` is of texts without any."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ from chat import control
 from chat.answers import Asker
 from chat.exceptions import FallbackFailed
 from chat.fallback import Spending, ask_provider
+from chat.prompts import PackedPassage
 from telemetry import budgets
 from telemetry.models import BudgetLimit
 from telemetry.pii import find_personal_data
@@ -42,9 +44,9 @@ def measure(options: Options) -> Iterator[Line]:
     blocked = 0
     with _listening() as (url, bodies), override_settings(OPENAI_BASE_URL=url, OPENAI_API_KEY="bench"):
         _lift_the_limits()
-        for prompt in prompts:
+        for number, prompt in enumerate(prompts):
             bodies.clear()
-            blocked += _is_blocked(prompt.text)
+            blocked += _is_blocked(prompt.text, in_a_passage=bool(number % 2))
             asked.update(prompt.kinds)
             leaked.update(_leaks(prompt, "".join(bodies)))
     yield Line("all", "leaked", sum(leaked.values()) / sum(asked.values()), conditions={"n": sum(asked.values())})
@@ -56,9 +58,17 @@ def measure(options: Options) -> Iterator[Line]:
     yield Line("clean texts", "falsely_masked", falsely, conditions={"n": len(texts)})
 
 
-def _is_blocked(text: str) -> bool:
+def _is_blocked(text: str, *, in_a_passage: bool) -> bool:
+    question = "O que diz a carta?" if in_a_passage else text
+    passages = (PackedPassage(1, "Carta", text),) if in_a_passage else ()
     parts = ask_provider(
-        text, (), policy=control.current(), asker=Asker(), spending=Spending(), deadline_s=20, cancelled=lambda: False
+        question,
+        passages,
+        policy=control.current(),
+        asker=Asker(),
+        spending=Spending(),
+        deadline_s=20,
+        cancelled=lambda: False,
     )
     try:
         for _part in parts:
@@ -97,7 +107,7 @@ def _listening() -> Iterator[tuple[str, list[str]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            bodies.extend(message["content"] for message in request["messages"][1:])  # the first holds the instructions
+            bodies.append(f"{self.headers}{json.dumps(request, ensure_ascii=False)}")
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()

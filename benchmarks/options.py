@@ -13,7 +13,19 @@ ADAPTER = BASE_DIR / "inference" / "bundled" / "adapter"
 LLAMA = BASE_DIR / "var" / "bench" / "llama" / "bin" / "python"
 RESULTS = BASE_DIR / "var" / "bench" / "results.jsonl"
 PAGE = BASE_DIR / "docs" / "benchmarks.md"
-BENCHMARKS = ("path", "ingestion", "retrieval", "gate", "answers", "adapter", "engine", "load", "budget")
+BENCHMARKS = (
+    "path",
+    "ingestion",
+    "retrieval",
+    "gate",
+    "answers",
+    "adapter",
+    "engine",
+    "load",
+    "grounding",
+    "budget",
+    "egress",
+)
 DATA_FILES = ("faquad.json", "pira.jsonl")
 NO_DATA = "no folder of faquad.json and pira.jsonl was given: add DATA=FOLDER"
 
