@@ -18,6 +18,7 @@ import tarja
 from tarja.normalise import normalise_text, strip_invisible
 
 from telemetry.exceptions import PersonalDataLeft
+from telemetry.identifiers import find_announced
 from telemetry.names import find_names
 
 ROUNDS = (
@@ -26,6 +27,7 @@ ROUNDS = (
 NEEDS_CONTEXT = frozenset({"BR_PLACA", "BR_TELEFONE"})  # else "ISO 9001" is a number plate; phonenumbers finds phones
 FEWEST_DIGITS = 3  # a number plate's, the least of any identifier
 FEWEST_DIGITS_OF_A_PHONE = 7
+_THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")  # "68.969.446.735 reais" is no telephone
 _PLAIN = re.compile("[\\x00-\\x7fÀ-ɏºª§°€“”‘’…«»]*")  # nothing invisible, no look-alikes: most texts, and much faster
 
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -188,11 +190,13 @@ def _candidates(text: str) -> Iterator[Span]:
 
 def _candidates_in_plain(text: str, *, phones: bool) -> Iterator[tuple[int, int, str]]:
     """What tarja does not look for, in a text without invisible characters."""
+    yield from find_announced(text)
     for kind, pattern in _PATTERNS:
         for match in pattern.finditer(text):
             yield *match.span(match.lastindex or 0), kind
     for phone in phonenumbers.PhoneNumberMatcher(text, "BR") if phones else ():
-        yield phone.start, phone.end, "TELEFONE"
+        if not _THOUSANDS.fullmatch(phone.raw_string):
+            yield phone.start, phone.end, "TELEFONE"
     for start, end in find_names(text):
         yield start, end, "NOME"
 
