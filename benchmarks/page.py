@@ -25,7 +25,19 @@ A peer's figure comes from the same run; in brackets AION's figure by the peer's
 Square brackets hold the 95 % interval, by bootstrap over documents. Times are those of the machine named; ratios travel
 better.
 """
-_LOWER_IS_BETTER = ("_ms", "_s", "seconds_per_answer", "brier", "ece")
+_LOWER_IS_BETTER = (
+    *("_ms", "_s", "seconds_per_answer", "brier", "ece"),
+    *(
+        "leaked",
+        "blocked",
+        "falsely_masked",
+        "refused_right",
+        "overspent_usd",
+        "unbooked_usd",
+        "faults",
+        "open_after_expiry",
+    ),
+)
 _RATES = ("_per_s",)
 _OF_A_ROW = frozenset({"n", "peer", "interval_95"})
 _OF_A_RUN = ("at", "machine", "load_at_start", "command")
