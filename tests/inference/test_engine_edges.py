@@ -22,7 +22,8 @@ def engine() -> Any:
     from inference.backends.transformers import TransformersEngine
 
     engine = TransformersEngine(batches=False)
-    model = SimpleNamespace(device="cpu", dtype="torch.float32", config=SimpleNamespace(max_position_embeddings=8))
+    config = SimpleNamespace(max_position_embeddings=8)
+    model = SimpleNamespace(device="cpu", dtype="torch.float32", config=config, modules=lambda: ())
     engine._base = engine._served = Served(ModelForward(model), None, "m")
     engine._state = EngineState.READY
     return engine
@@ -35,7 +36,9 @@ def test_whatever_fails_while_an_adapter_is_made_ready_is_a_reason_and_changes_n
     def fail(*_values: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("inference.backends.transformers.attach_adapter", lambda *_values: SimpleNamespace(config=None))
+    monkeypatch.setattr(
+        "inference.backends.transformers.attach_adapter", lambda *_values: SimpleNamespace(modules=lambda: ())
+    )
     monkeypatch.setattr(f"inference.backends.transformers.{failing}", fail)
     with pytest.raises(AdapterRejected, match="MemoryError") as caught:
         engine.serve_adapter(ADAPTER)
@@ -83,7 +86,7 @@ def test_who_goes_away_does_not_wait_for_a_turn_to_decode_alone() -> None:
     from inference.backends.forward import ModelForward
     from inference.backends.generation import Job, Served, answer
 
-    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=1))
+    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=1), modules=lambda: ())
     served = Served(ModelForward(model), MagicMock(eos_token_id=1), "m")
     job = Job(GenerationRequest((Message("user", "Olá"),), temperature=0.8), [1])
     job.abandoned.set()
