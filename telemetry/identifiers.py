@@ -13,30 +13,32 @@ from tarja.normalise import fold
 
 Span = tuple[int, int, str]
 
-_BETWEEN = r"(?:[^\S\n]{0,2}[.\-/\\‐-―·]?[^\S\n]{0,2}\n?[^\S\n]?)"
+# Atomic: with a way back into every gap a row of spaced digits would take seconds.
+_BETWEEN = r"(?>[^\S\n]{0,2}[.\-/\\‐-―·]?[^\S\n]{0,2}\n?[^\S\n]?)"
 _RUN = re.compile(rf"\d(?:{_BETWEEN}\d){{3,24}}(?:{_BETWEEN}[xX]\b)?")
 _OF_A_RULE = re.compile(r"\b(?:lei|leis|decreto|resolucao|portaria|artigo|art|norma|nbr|iso|sumula)\b[^\d\n]{0,16}$")
 _AN_AMOUNT = re.compile(r"(?:r\$|us\$|€)\s?$")
+_NEAR = r"[^\d\n]{0,24}\n?"
 _REACH = 48  # characters between the announcing word and its number
 
 _ANNOUNCING: tuple[tuple[str, int, re.Pattern[str]], ...] = tuple(
     (kind, fewest, re.compile(rf"\b(?:{words})\b(?:{filler})$"))
     for kind, fewest, words, filler in (
-        ("CPF", 9, "cpf", r"[^\d\n]{0,24}\n?"),
-        ("CNPJ", 12, "cnpj", r"[^\d\n]{0,24}\n?"),
-        ("RG", 5, "rg|identidade|registro geral", r"[^\d\n]{0,24}\n?"),
-        ("CNH", 9, "cnh|habilitacao|carteira de motorista", r"[^\d\n]{0,24}\n?"),
-        ("TITULO", 10, "titulo(?: de eleitor| eleitoral)?|inscricao eleitoral", r"[^\d\n]{0,24}\n?"),
-        ("PIS", 10, "pis|pasep|nis|nit", r"[^\d\n]{0,24}\n?"),
-        ("CNS", 12, "sus|cns", r"[^\d\n]{0,24}\n?"),
+        ("CPF", 9, "cpf", _NEAR),
+        ("CNPJ", 12, "cnpj", _NEAR),
+        ("RG", 5, "rg|identidade|registro geral", _NEAR),
+        ("CNH", 9, "cnh|habilitacao|carteira de motorista", _NEAR),
+        ("TITULO", 10, "titulo(?: de eleitor| eleitoral)?|inscricao eleitoral", _NEAR),
+        ("PIS", 10, "pis|pasep|nis|nit", _NEAR),
+        ("CNS", 12, "sus|cns", _NEAR),
         ("CARTAO", 12, "cartao|credito|debito", r"[^\d\n]{0,32}\n?"),
-        ("RENAVAM", 9, "renavam", r"[^\d\n]{0,24}\n?"),
-        ("PROCESSO", 12, "processo|autos|acao", r"[^\d\n]{0,24}\n?"),
-        ("CEP", 8, "cep", r"[^\d\n]{0,24}\n?"),
+        ("RENAVAM", 9, "renavam", _NEAR),
+        ("PROCESSO", 12, "processo|autos|acao", _NEAR),
+        ("CEP", 8, "cep", _NEAR),
         ("CONTA", 4, r"conta(?: corrente| poupanca)?|c/c|cc|poupanca|ag(?:encia)?", r"[^\n]{0,28}"),
-        ("TELEFONE", 8, r"tel(?:efone)?|cel(?:ular)?|fone|fixo|whats(?:app)?|zap|lig(?:a|ue|ar)", r"[^\d\n]{0,24}\n?"),
-        ("PIX", 8, "pix", r"[^\d\n]{0,24}\n?"),
-        ("PASSAPORTE", 6, "passaporte", r"[^\d\n]{0,24}\n?"),
+        ("TELEFONE", 8, r"tel(?:efone)?|cel(?:ular)?|fone|fixo|whats(?:app)?|zap|lig(?:a|ue|ar)", _NEAR),
+        ("PIX", 8, "pix", _NEAR),
+        ("PASSAPORTE", 6, "passaporte", _NEAR),
         ("NASCIMENTO", 6, r"nasc\w*|aniversario", r"[^\d\n]{0,32}\n?"),
     )
 )

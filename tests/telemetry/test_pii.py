@@ -129,8 +129,30 @@ def cost_of(text: str) -> float:
     return min(once() for _ in range(5))
 
 
+@pytest.mark.parametrize("unit", ["1 ", "1  ", "11 9 ", "cnpj a b "])
+def test_a_row_of_spaced_signs_has_one_reading(unit):
+    """With several for each gap it took two hundred times what prose takes."""
+    size = 2000
+    assert cost_of((unit * size)[:size]) < 60 * cost_of(("palavra " * size)[:size])
+
+
 @pytest.mark.parametrize(
-    "unit", ["A", "Aa", "1", "1 ", "a.a", "a@", "Maria ", "moro na rua ", "meu nome é a ", "[CPF_", "tel "]
+    "unit",
+    [
+        "A",
+        "Aa",
+        "1",
+        "1 ",
+        "a.a",
+        "a@",
+        "Maria ",
+        "moro na rua ",
+        "meu nome é a ",
+        "[CPF_",
+        "tel ",
+        "1 - ",
+        "cnpj a b ",
+    ],
 )
 def test_a_hostile_question_takes_no_time(unit):
     """Patterns are linear: four times the text, up to the longest question accepted, takes about four times as long."""
