@@ -40,36 +40,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     ("CEP", re.compile(r"(?<![\d.-])\d{2}\.?\d{3}-\d{3}(?![\d-])")),
-    (
-        "TELEFONE",
-        re.compile(
-            r"\b(?:tel(?:efone)?|cel(?:ular)?|fone|whats(?:app)?|zap|contato|ligue(?: para)?|meu número é)\b[\s.:é]*"
-            r"(\(?\+?\d[\d \t().-]{6,18}\d)",
-            re.I,
-        ),
-    ),
-    ("RG", re.compile(r"\b(?:rg|identidade|registro geral)\b\D{0,12}(\d{1,2}\.?\d{3}\.?\d{3}-?[\dx]?)\b", re.I)),
     ("PASSAPORTE", re.compile(r"\bpassaporte\b[^\d\n]{0,12}?\b([a-z]{1,2}\s?\d{6,7})\b", re.I)),
-    (
-        "NASCIMENTO",
-        re.compile(
-            r"\b(?:nascid[oa]|nasci|nascimento|data de nasc\.?|aniversário)\b\D{0,12}"
-            r"(\d{1,2}(?:[/.-]\d{1,2}[/.-]|º? de [a-zç]+ de )\d{2,4})",
-            re.I,
-        ),
-    ),
-    (
-        "ENDERECO",
-        re.compile(
-            r"\b(?:moro|resido|residente|domiciliad[oa]|mora|endereço)\b[^.\n\d]{0,24}?"
-            r"((?:rua|r\.|avenida|av\.?|travessa|alameda|praça|rodovia|estrada|largo)\s[^\n\d;]{2,60}?,?\s(?:n[.º°]*\s?)?\d{1,5}\b)",
-            re.I,
-        ),
-    ),
-    (
-        "CONTA",
-        re.compile(r"\b(?:conta(?: corrente| poupança)?|c/c)\s?(?:n[.º°]*|número)?\s?:?\s(\d{4,12}-[\dx])\b", re.I),
-    ),
 )
 
 
