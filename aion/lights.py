@@ -19,7 +19,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from chat import calibration, control
-from chat.models import Calibration
 from inference.engine import EngineState, EngineStatus
 from inference.models import DesiredState
 from inference.serving import engine_status
@@ -105,7 +104,7 @@ def calibration_light() -> Light:
         return Light(
             title, Level.AMBER, _("The older cosine formula is in use; it hardly tells questions apart."), link, text
         )
-    fitted = Calibration.objects.filter(tenant=settings.PRIMARY_TENANT_ID, active=True).first()
+    fitted = calibration.in_force()
     stale = calibration.status().stale
     if fitted is None:
         shipped = _("The shipped calibration is in use; none was fitted to these documents.")

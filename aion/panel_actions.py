@@ -22,6 +22,7 @@ from aion.exceptions import ActionFailed
 from chat import control
 from chat.exceptions import InvalidSettings
 from chat.screens import Change
+from chat.tau_lab.screen import compare
 from telemetry.export_jobs import request_export
 from telemetry.models import DatasetExport
 
@@ -122,7 +123,16 @@ def tau_changes(form: forms.Form) -> Sequence[Change]:
         after = number_format(float(chosen), 2)
     except (TypeError, ValueError):
         after = "—"
-    return [(_("tau"), number_format(control.current().tau, 2), after)]
+    return [(_("tau"), number_format(control.current().tau, 2), after), *_what_it_means(chosen)]
+
+
+def _what_it_means(chosen: object) -> Sequence[Change]:
+    """The consequences of the present tau and of a chosen one, as the tau lab tells them; none without traffic."""
+    try:
+        compared = compare(control.current().tau, float(str(chosen)))
+    except ValueError:
+        return ()
+    return compared
 
 
 # --- forced fallback ---------------------------------------------------------------------------------------------

@@ -31,6 +31,20 @@ SCHEDULES = (
         hour="2",
     ),
     Schedule(
+        name="draft-local-answers",
+        task="chat.tasks.draft_local_answers",
+        description=gettext_noop("Answers here what the paid API answered, so that a lower tau can be judged."),
+        minute="0",
+        hour="3",
+    ),
+    Schedule(
+        name="recalibrate",
+        task="chat.tasks.recalibrate",
+        description=gettext_noop("Fits the confidence again on the questions that people judged."),
+        minute="30",
+        hour="4",
+    ),
+    Schedule(
         name="expire-reservations",
         task="telemetry.tasks.expire_reservations",
         description=gettext_noop("Settles reservations of the budget that nobody settled in time."),

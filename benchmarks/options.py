@@ -18,6 +18,7 @@ BENCHMARKS = (
     "ingestion",
     "retrieval",
     "gate",
+    "replay",
     "answers",
     "adapter",
     "engine",

@@ -40,6 +40,7 @@ BINS = 10
 PENALTY_C = 0.3  # .2 and 1 differ by .001 AUROC
 MOVED_SHARE = 0.5  # of the chunks a calibration was fitted on; beyond it the corpus is another one
 CACHE_S = 5.0
+LOGGED = "logged"  # the origin of examples that people asked here
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,25 @@ def examples_of(
     scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=tuple(collections), groups=None)
     examples: list[Example] = []
     for done, (question, source) in enumerate(zip(golden.questions, sources, strict=True), start=1):
-        if question.follows_up:
-            continue
-        for kind, hidden in _ways_to_ask(question.answerable, source):
-            found = _measured(question.text, scope, hidden)
-            if found is not None:
-                examples.append(Example(found[0], kind, source.group, found[1], golden.name))
+        if not question.follows_up:
+            examples += _asked_in_all_ways(question.text, question.answerable, source, scope, golden.name)
         progress(done, len(golden.questions))
     return examples
+
+
+def examples_of_logged(judged: Sequence[tuple[str, Source]]) -> list[Example]:
+    """The same of questions that people asked here, whose source somebody judged."""
+    scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, groups=None)
+    return [example for text, source in judged for example in _asked_in_all_ways(text, True, source, scope, LOGGED)]
+
+
+def _asked_in_all_ways(
+    text: str, answerable: bool | None, source: Source, scope: SearchScope, origin: str
+) -> Iterator[Example]:
+    for kind, hidden in _ways_to_ask(answerable, source):
+        found = _measured(text, scope, hidden)
+        if found is not None:
+            yield Example(found[0], kind, source.group, found[1], origin)
 
 
 def _ways_to_ask(answerable: bool | None, source: Source) -> Iterator[tuple[Kind, Hidden]]:
@@ -162,25 +174,39 @@ def _rows(examples: Sequence[Example]) -> np.ndarray:
 
 
 def _fit_weights(rows: np.ndarray, examples: Sequence[Example]) -> Weights:
-    """Logistic with an L2 penalty, both classes weighing alike: the prior is one half."""
+    """Both classes weighing alike: the prior is one half."""
+    labels = np.array([example.answerable for example in examples])
+    weighing = _balancing(examples)
+    return fit_logistic(rows, labels, names=FEATURES, penalty_c=PENALTY_C, prior=0.5, weighing=weighing)
+
+
+def fit_logistic(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    *,
+    names: tuple[str, ...],
+    penalty_c: float,
+    prior: float,
+    weighing: np.ndarray | None = None,
+) -> Weights:
+    """A logistic with an L2 penalty on `(n, len(names))` signals, clipped to what is usual and standardised."""
     from sklearn.linear_model import LogisticRegression
 
     low, high = np.percentile(rows, 0.5, axis=0), np.percentile(rows, 99.5, axis=0)
     clipped = np.clip(rows, low, high)
     mean, scale = clipped.mean(axis=0), clipped.std(axis=0)
     scale[scale < 1e-9] = 1.0
-    model = LogisticRegression(C=PENALTY_C, max_iter=2000)
-    labels = [example.answerable for example in examples]
-    model.fit((clipped - mean) / scale, labels, sample_weight=_balancing(examples))
+    model = LogisticRegression(C=penalty_c, max_iter=2000)
+    model.fit((clipped - mean) / scale, labels, sample_weight=weighing)
     return Weights(
-        features=FEATURES,
+        features=names,
         mean=_rounded(mean),
         scale=_rounded(scale),
         low=_rounded(low),
         high=_rounded(high),
         weights=_rounded(model.coef_[0]),
         intercept=round(float(model.intercept_[0]), 6),
-        prior=0.5,
+        prior=round(prior, 4),
     )
 
 
@@ -212,19 +238,27 @@ def report_of(examples: Sequence[Example], probabilities: np.ndarray, *, tau: fl
     return report
 
 
-def scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """AUROC, Brier score and expected calibration error in ten bins; both classes weigh alike in the last two."""
+def scores(labels: np.ndarray, probabilities: np.ndarray, *, balanced: bool = True) -> dict[str, float]:
+    """AUROC, Brier score and expected calibration error in ten bins; in the last two both classes weigh alike, or each
+    question where not `balanced`."""
     positives, negatives = probabilities[labels], probabilities[~labels]
     above = (positives[:, None] > negatives[None, :]).mean() + 0.5 * (positives[:, None] == negatives[None, :]).mean()
-    brier = (((1 - positives) ** 2).mean() + (negatives**2).mean()) / 2
-    rows = reliability(labels, probabilities)
+    brier = _weighing(labels, balanced) @ (labels - probabilities) ** 2
+    rows = reliability(labels, probabilities, balanced=balanced)
     ece = sum(row["weight"] * abs(row["predicted"] - row["observed"]) for row in rows)
     return {"auroc": round(float(above), 4), "brier": round(float(brier), 4), "ece": round(float(ece), 4)}
 
 
-def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[dict[str, float]]:
-    """What was promised against what came true, in ten bins; weights make both classes count alike."""
-    weights = np.where(labels, 0.5 / max(labels.sum(), 1), 0.5 / max((~labels).sum(), 1))
+def _weighing(labels: np.ndarray, balanced: bool) -> np.ndarray:
+    """`(n,)`, together 1: both classes alike, or each question."""
+    if not balanced:
+        return np.full(len(labels), 1 / max(len(labels), 1))
+    return np.asarray(np.where(labels, 0.5 / max(labels.sum(), 1), 0.5 / max((~labels).sum(), 1)))
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, *, balanced: bool = True) -> list[dict[str, float]]:
+    """What was promised against what came true, in ten bins, weighing as `scores` does."""
+    weights = _weighing(labels, balanced)
     places = np.minimum((probabilities * BINS).astype(int), BINS - 1)
     rows = []
     for place in range(BINS):
@@ -244,64 +278,69 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[dict[str,
 
 
 def activate(fitted: Fitted, *, fitted_on: str) -> Calibration:
-    """Put a calibration in force, with what it is good for."""
+    """Put a confidence in force, with what it is good for."""
+    return put_in_force(Calibration.Kind.CONFIDENCE, fitted.weights, fitted.report, fitted_on=fitted_on)
+
+
+def put_in_force(kind: Calibration.Kind, weights: Weights, report: Mapping[str, Any], *, fitted_on: str) -> Calibration:
+    """Keep what was fitted, with what it was fitted under, and let it stand instead of the one of its kind."""
     sizes = control.current().search_settings
     tenant = settings.PRIMARY_TENANT_ID
     generation = active_generation()
     with transaction.atomic():
-        Calibration.objects.select_for_update().filter(tenant=tenant, active=True).update(active=False)
+        Calibration.objects.select_for_update().filter(tenant=tenant, kind=kind, active=True).update(active=False)
         calibration = Calibration.objects.create(
             tenant=tenant,
+            kind=kind,
             active=True,
             embedder=get_embedder().id,
             generation=generation.pk if generation else 0,
             chunk_count=_chunks_installed(),
             search_settings={name: getattr(sizes, name) for name in sizes.__slots__},
-            weights=fitted.weights.to_json(),
-            report=fitted.report,
+            weights=weights.to_json(),
+            report=report,
             fitted_on=fitted_on,
         )
     transaction.on_commit(forget)
     return calibration
 
 
-_cached: tuple[float, Weights] | None = None
+_cached: dict[Calibration.Kind, tuple[float, Weights | None]] = {}
 
 
 def weights_in_force() -> Weights:
     """The installation's own calibration where it was fitted for this embedder, else the one that ships."""
-    global _cached
-    if _cached is not None and time.monotonic() - _cached[0] < CACHE_S:
-        return _cached[1]
-    row = _row_in_force()
-    weights = Weights.from_json(row.weights if row else default_calibration()["weights"])
-    _cached = (time.monotonic(), weights)
-    return weights
+    return own_weights(Calibration.Kind.CONFIDENCE, FEATURES) or Weights.from_json(default_calibration()["weights"])
+
+
+def own_weights(kind: Calibration.Kind, known: Sequence[str]) -> Weights | None:
+    """What was fitted here for this embedder and these signals, read from the database at most every few seconds."""
+    kept = _cached.get(kind)
+    if kept is None or time.monotonic() - kept[0] >= CACHE_S:
+        row = in_force(kind)
+        fits = row is not None and row.embedder == get_embedder().id and set(row.weights["features"]) <= set(known)
+        kept = _cached[kind] = (time.monotonic(), Weights.from_json(row.weights, known) if row and fits else None)
+    return kept[1]
 
 
 def forget() -> None:
     """Read anew at the next use."""
-    global _cached
-    _cached = None
+    _cached.clear()
+
+
+def in_force(kind: Calibration.Kind = Calibration.Kind.CONFIDENCE) -> Calibration | None:
+    """What was last put in force here; None where nothing was."""
+    return Calibration.objects.filter(tenant=settings.PRIMARY_TENANT_ID, kind=kind, active=True).first()
 
 
 def status() -> CalibrationStatus:
     """What is in force and whether embedder, sizes or corpus have moved away from it."""
-    row = Calibration.objects.filter(tenant=settings.PRIMARY_TENANT_ID, active=True).first()
+    row = in_force()
     if row is None:
         shipped = default_calibration()
         return CalibrationStatus(shipped["fitted_on"], shipped["report"], _stale(shipped["embedder"], shipped, None))
     stored = {"search_settings": row.search_settings}
     return CalibrationStatus(row.fitted_on, row.report, _stale(row.embedder, stored, row.chunk_count))
-
-
-def _row_in_force() -> Calibration | None:
-    row = Calibration.objects.filter(tenant=settings.PRIMARY_TENANT_ID, active=True).first()
-    return (
-        row
-        if row is not None and row.embedder == get_embedder().id and set(row.weights["features"]) <= set(FEATURES)
-        else None
-    )
 
 
 def _stale(embedder: str, stored: Mapping[str, Any], chunk_count: int | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -38,9 +38,9 @@ class Weights:
     prior: float
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Weights:
-        """Raises KeyError or ValueError where `stored` is not what `to_json` made, or names a signal unknown here."""
-        unknown = set(stored["features"]) - set(FEATURES)
+    def from_json(cls, stored: Mapping[str, Any], known: Sequence[str] = FEATURES) -> Weights:
+        """Raises KeyError or ValueError where `stored` is not what `to_json` made, or names a signal not `known`."""
+        unknown = set(stored["features"]) - set(known)
         if unknown:
             raise ValueError(f"unknown signals: {', '.join(sorted(unknown))}")
         columns = {name: tuple(stored[name]) for name in ("features", "mean", "scale", "low", "high", "weights")}

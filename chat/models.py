@@ -189,9 +189,14 @@ class ChatSettingsRevision(models.Model):
 
 
 class Calibration(models.Model):
-    """A fitted confidence: its weights, what it was fitted on and how well it held up on parts it had not seen."""
+    """A fitted probability: its weights, what it was fitted on and how well it held up on parts it had not seen."""
+
+    class Kind(models.TextChoices):
+        CONFIDENCE = "confidence", _("C: the documents answer the question")
+        CORRECTNESS = "correctness", _("the answer given is right")
 
     tenant = models.CharField(max_length=64)
+    kind = models.CharField(_("probability"), max_length=12, choices=Kind, default=Kind.CONFIDENCE)
     active = models.BooleanField(_("in force"), default=False)
     embedder = models.CharField(_("embedder"), max_length=120)
     generation = models.IntegerField(_("corpus generation"))
@@ -207,7 +212,9 @@ class Calibration(models.Model):
         verbose_name_plural = _("calibrations")
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["tenant"], condition=Q(active=True), name="one_calibration_in_force"),
+            models.UniqueConstraint(
+                fields=["tenant", "kind"], condition=Q(active=True), name="one_calibration_of_each_kind"
+            ),
         ]
 
     def __str__(self) -> str:

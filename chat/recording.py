@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from chat import correctness
 from chat.answers import Answer, Asker, Question
 from chat.confidence import Confidence
 from chat.exceptions import FallbackFailed, InvalidQuestion
@@ -21,6 +22,7 @@ from inference.exceptions import GenerationCancelled
 from retrieval.results import Retrieval
 from telemetry import events
 from telemetry.events import EventKind, Json
+from telemetry.traffic import LocalAttempt
 
 TITLE_CHARACTERS = 80
 
@@ -139,6 +141,7 @@ def _answered(answer: Answer) -> dict[str, Json]:
         "grounded": answer.grounded,
         "meanLogprob": answer.mean_logprob,
         "minLogprob": answer.min_logprob,
+        "pCorrect": _p_correct(answer),
         "sources": [
             {
                 "number": s.number,
@@ -150,6 +153,14 @@ def _answered(answer: Answer) -> dict[str, Json]:
             for s in answer.sources
         ],
     }
+
+
+def _p_correct(answer: Answer) -> float | None:
+    """Of a local answer, where reviews have told how to know it."""
+    if answer.used != "local":
+        return None
+    attempt = LocalAttempt(True, answer.mode, answer.grounded, answer.mean_logprob, answer.min_logprob)
+    return correctness.probability(answer.confidence, attempt)
 
 
 def _append_turns(conversation: Conversation, question: Question, answer: Answer) -> None:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.forms import CharField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -20,6 +21,7 @@ from chat import control
 from chat.exceptions import InvalidSettings
 from chat.models import ChatSettingsRevision
 from chat.screens import confirmation, differences, label, shown, values_of
+from chat.tau_lab.screen import lab_context
 from telemetry.screens import ReadOnlyAdmin
 
 SETTINGS_FIELDS = tuple(name for name in ChatSettingsRevision.INHERITED if name != "forced_fallback_until")
@@ -154,9 +156,20 @@ class SettingsAdmin(ReadOnlyAdmin):
         obj.pk = revision.pk
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.restore)
+        restore, lab = self.admin_site.admin_view(self.restore), self.admin_site.admin_view(self.tau_lab)
         urls: list[URLPattern] = super().get_urls()
-        return [path("<int:revision_id>/restore/", view, name="chat_chatsettingsrevision_restore"), *urls]
+        return [
+            path("<int:revision_id>/restore/", restore, name="chat_chatsettingsrevision_restore"),
+            path("tau/", lab, name="chat_tau_lab"),
+            *urls,
+        ]
+
+    def tau_lab(self, request: HttpRequest) -> HttpResponse:
+        """What each tau would mean, from what was asked."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **lab_context(request)}
+        return TemplateResponse(request, "admin/chat/tau_lab.html", context)
 
     def restore(self, request: HttpRequest, revision_id: int) -> HttpResponse:
         """Show what would change back, then change it back."""

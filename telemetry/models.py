@@ -37,6 +37,7 @@ class Event(models.Model):
         ADAPTER = "adapter", _("adapter")
         SETTINGS = "settings", _("settings")
         FEEDBACK = "feedback", _("feedback")
+        DRAFT = "draft", _("local answer made afterwards")
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     tenant = models.CharField(_("tenant"), max_length=64)

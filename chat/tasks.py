@@ -1,0 +1,36 @@
+"""What workers and beat do for the chat; each task calls one function and survives a second delivery."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import shared_task
+from celery.utils.log import get_task_logger
+from django.utils import timezone
+
+from chat import drafts, nightly
+from inference.exceptions import EngineBusy, EngineUnavailable
+from retrieval.exceptions import RetrievalError
+
+logger = get_task_logger(__name__)
+
+DRAFTED_BACK = timedelta(days=7)  # what a busy or broken night left over
+
+
+@shared_task
+def draft_local_answers() -> None:
+    """Answer here what the paid API answered, or nobody, so that a lower tau can be judged."""
+    now = timezone.now()
+    try:
+        count = drafts.draft_missing(now - DRAFTED_BACK, now)
+    except (EngineBusy, EngineUnavailable, RetrievalError) as exc:
+        logger.warning("the drafts wait for the next night: %s", exc)
+        return
+    logger.info("%d local answers drafted", count)
+
+
+@shared_task
+def recalibrate() -> None:
+    """Fit both probabilities again where there is enough to learn from."""
+    for refit in (nightly.refit_confidence, nightly.refit_correctness):
+        logger.info("%s: %s", refit.__name__, refit(timezone.now()).said)

@@ -1,0 +1,202 @@
+"""What was asked, one row a question, as whoever replays it with other settings needs it. Reads; decides nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from telemetry.events import EventKind
+from telemetry.models import Event
+from telemetry.partitions import lowest_id
+
+MOST_QUESTIONS = 100_000
+FAILED_ATTEMPTS = ("empty_answer", "unsupported")  # reasons after which another way was taken: the model had tried
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAttempt:
+    """An answer of the local model: whether it passed its check, and what tells how good it is."""
+
+    passed: bool
+    mode: str = ""
+    grounded: bool | None = None
+    mean_logprob: float | None = None
+    min_logprob: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """An answered question, "not found" being an answer too; failures of the machine are left out.
+
+    `local` is what the local model's attempt came to: at the time, or at night where the paid API had answered; None
+    where it never tried. `right` is what people said of a local answer, None where nobody did. `signals` are those of
+    the retrieval, {} where they were not asked for.
+    """
+
+    event_id: UUID
+    day: date
+    confidence: float
+    tau: float
+    route: str
+    reason: str
+    forced: bool
+    cost_usd: float
+    local: LocalAttempt | None
+    right: bool | None
+    signals: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Undrafted:
+    """A question that the local model never tried: what was searched for it, and who asked."""
+
+    event_id: UUID
+    query: str
+    user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAnswer:
+    """An answer that somebody found good, or of which somebody said which sources bear on the question."""
+
+    query: str
+    sources: Sequence[Mapping[str, Any]]
+    relevant_sources: tuple[int, ...]
+
+
+_ASKED = """
+SELECT e.id, e.at, (e.meta ->> 'C')::float8, COALESCE((e.meta ->> 'tau')::float8, 0),
+       e.meta ->> 'source', e.meta ->> 'reason',
+       COALESCE((e.meta ->> 'forced')::bool, false), COALESCE((e.meta ->> 'costUsd')::float8, 0),
+       e.meta ->> 'mode', (e.meta ->> 'grounded')::bool,
+       (e.meta ->> 'meanLogprob')::float8, (e.meta ->> 'minLogprob')::float8,
+       f.vote, f.corrected, {signals}
+  FROM telemetry_event e
+  LEFT JOIN LATERAL (
+       SELECT min(vote) AS vote, bool_or(correction <> '') AS corrected
+         FROM telemetry_feedback WHERE event_id = e.id AND tenant = e.tenant
+  ) f ON true
+ WHERE e.tenant = %(tenant)s AND e.kind = 'answer' AND e.id >= %(low)s AND e.id < %(high)s
+   AND e.meta ->> 'status' = 'answered' AND e.meta ->> 'C' IS NOT NULL
+ ORDER BY e.id DESC LIMIT %(most)s
+"""
+_SIGNALS = """(
+       SELECT r.meta -> 'features' FROM telemetry_event r
+        WHERE r.id = (e.meta ->> 'retrievalId')::uuid AND r.tenant = e.tenant AND r.kind = 'retrieval')"""
+
+
+def asked_between(
+    tenant: str, since: datetime, until: datetime, *, with_signals: bool = False
+) -> tuple[AskedQuestion, ...]:
+    """The questions of [since, until), oldest first; of more than `MOST_QUESTIONS` the latest."""
+    drafts = _drafts(tenant, since)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ASKED.format(signals=_SIGNALS if with_signals else "NULL"),
+            {"tenant": tenant, "low": lowest_id(since), "high": lowest_id(until), "most": MOST_QUESTIONS},
+        )
+        rows = cursor.fetchall()
+    return tuple(_asked(row, drafts) for row in reversed(rows))
+
+
+_UNDRAFTED = """
+SELECT e.id, COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), (e.meta ->> 'userId')::bigint
+  FROM telemetry_event e
+  LEFT JOIN telemetry_event r
+    ON r.id = (e.meta ->> 'retrievalId')::uuid AND r.tenant = e.tenant AND r.kind = 'retrieval'
+ WHERE e.tenant = %(tenant)s AND e.kind = 'answer' AND e.id >= %(low)s AND e.id < %(high)s
+   AND e.meta ->> 'status' = 'answered' AND e.meta ->> 'reason' IN ('low_confidence', 'forced')
+   AND e.meta ->> 'source' <> 'local'
+   AND NOT EXISTS (
+       SELECT FROM telemetry_event d
+        WHERE d.tenant = e.tenant AND d.kind = 'draft' AND d.id > e.id AND d.meta ->> 'answerId' = e.id::text)
+ ORDER BY (e.meta ->> 'source' = 'fallback') DESC, e.id LIMIT %(most)s
+"""
+
+
+_JUDGED = """
+SELECT COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), e.meta -> 'sources', f.relevant_sources
+  FROM telemetry_feedback f
+  JOIN telemetry_event e ON e.id = f.event_id AND e.tenant = f.tenant AND e.kind = 'answer'
+  LEFT JOIN telemetry_event r
+    ON r.id = (e.meta ->> 'retrievalId')::uuid AND r.tenant = e.tenant AND r.kind = 'retrieval'
+ WHERE f.tenant = %(tenant)s AND e.id >= %(low)s
+   AND (f.vote > 0 AND f.correction = '' OR cardinality(f.relevant_sources) > 0)
+ ORDER BY e.id
+"""
+
+
+def undrafted(tenant: str, since: datetime, until: datetime, *, most: int) -> tuple[Undrafted, ...]:
+    """The questions of [since, until) that were not answered here and have no draft yet; paid ones first."""
+    with connection.cursor() as cursor:
+        low, high = lowest_id(since), lowest_id(until)
+        cursor.execute(_UNDRAFTED, {"tenant": tenant, "low": low, "high": high, "most": most})
+        return tuple(Undrafted(*row) for row in cursor.fetchall())
+
+
+def judged_answers(tenant: str, since: datetime) -> tuple[JudgedAnswer, ...]:
+    """Those asked since then, the oldest first. `query` is what was searched."""
+    with connection.cursor() as cursor:
+        cursor.execute(_JUDGED, {"tenant": tenant, "low": lowest_id(since)})
+        rows = cursor.fetchall()
+    return tuple(JudgedAnswer(query, _read(sources) or (), tuple(numbers)) for query, sources, numbers in rows)
+
+
+def _asked(row: tuple[Any, ...], drafts: Mapping[str, LocalAttempt]) -> AskedQuestion:
+    event_id, at, confidence, tau, route, reason, forced, cost, *attempt, vote, corrected, signals = row
+    local: LocalAttempt | None = None
+    if route == "local":
+        mode, grounded, mean, lowest = attempt
+        local = LocalAttempt(True, mode or "", grounded, mean, lowest)
+    elif reason in FAILED_ATTEMPTS:
+        local = LocalAttempt(False)
+    return AskedQuestion(
+        event_id=event_id,
+        day=timezone.localtime(at).date(),
+        confidence=confidence,
+        tau=tau,
+        route=route or "",
+        reason=reason or "",
+        forced=forced or reason == "forced",
+        cost_usd=cost,
+        local=local or drafts.get(str(event_id)),
+        right=_verdict(vote, corrected) if route == "local" else None,
+        signals=_read(signals) or {},
+    )
+
+
+def _read(column: str | None) -> Any:
+    """A jsonb column as Django leaves it to raw SQL."""
+    return json.loads(column) if column else None
+
+
+def _verdict(vote: int | None, corrected: bool | None) -> bool | None:
+    """Who corrects an answer says that it was wrong, whatever the vote; of several opinions the worst counts."""
+    if corrected or (vote is not None and vote < 0):
+        return False
+    return True if vote else None
+
+
+def _drafts(tenant: str, since: datetime) -> dict[str, LocalAttempt]:
+    """What the local model made since then, and so of all questions since then, by the id of their answers."""
+    rows = Event.objects.filter(tenant=tenant, kind=EventKind.DRAFT, id__gte=lowest_id(since)).values_list(
+        "meta", flat=True
+    )
+    return {str(meta["answerId"]): _drafted(meta) for meta in rows.iterator()}
+
+
+def _drafted(meta: Mapping[str, Any]) -> LocalAttempt:
+    return LocalAttempt(
+        passed=bool(meta["passed"]),
+        mode=str(meta.get("mode") or ""),
+        grounded=meta.get("grounded"),
+        mean_logprob=meta.get("meanLogprob"),
+        min_logprob=meta.get("minLogprob"),
+    )
