@@ -58,6 +58,11 @@ class LimitStatus:
     def is_general(self) -> bool:
         return not self.group and self.key_id is None
 
+    @property
+    def highest_percent(self) -> int:
+        """The highest threshold reached or announced, 0 below all of them."""
+        return max((*self.alerted, *alerts.reached(spent_usd=self.spent_usd, limit_usd=self.limit_usd)), default=0)
+
 
 @dataclass(frozen=True)
 class BudgetStatus:
