@@ -73,11 +73,11 @@ def _round(case: str, charged: Path, *, kill_after: float) -> Iterator[Line]:
     }
     figures: dict[str, Decimal | float] = {
         "overspent_usd": max(Decimal(0), total - LIMIT_USD),
-        "overspent_by_the_key_usd": max(Decimal(0), of_key - KEY_LIMIT_USD),
+        "key_overspent_usd": max(Decimal(0), of_key - KEY_LIMIT_USD),
         "unbooked_usd": max(Decimal(0), total - booked),
-        "unbooked_of_the_key_usd": max(Decimal(0), of_key - booked_of_key),
+        "key_unbooked_usd": max(Decimal(0), of_key - booked_of_key),
         "charged_usd": total,
-        "charged_to_the_key_usd": of_key,
+        "key_charged_usd": of_key,
         "booked_usd": booked,
         "ledger_faults": len(ledger_faults()),
         "alerts": told.count(),

@@ -74,10 +74,11 @@ class TestWhoIsHeld:
         with pytest.raises(BudgetExhausted):
             reserve("0.45", groups=None, key_id=7)
 
-    def test_a_callers_missing_key_is_no_key(self):
+    def test_who_has_neither_group_nor_key_is_held_by_everyones_alone(self):
         limit("0.01", key_id=7)
-        reserve("0.10", key_id=None)
-        assert reserved()[7, "day"] == "0.00"
+        limit("0.01", group="vendas")
+        reserve("0.10", groups=(), key_id=None)
+        assert (reserved()[7, "day"], reserved()["vendas", "day"]) == ("0.00", "0.00")
 
     def test_a_limit_that_is_switched_off_holds_nobody(self):
         limit("0.01", group="vendas", active=False)
