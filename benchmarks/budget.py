@@ -137,4 +137,5 @@ def _charged(costs: Iterable[tuple[str, Decimal]], *, key: bool = False) -> Deci
 def _booked(*, key_id: int | None) -> Decimal:
     """What the ledger says was spent under the day's limit of everyone, or of a key."""
     entries = LedgerEntry.objects.filter(limit__period="day", limit__group="", limit__key_id=key_id)
-    return entries.aggregate(all=Sum("spent_delta_usd", default=Decimal(0)))["all"]
+    booked: Decimal = entries.aggregate(all=Sum("spent_delta_usd", default=Decimal(0)))["all"]
+    return booked

@@ -122,8 +122,9 @@ def reserve(
 def settle(reservation_id: UUID, *, cost_usd: Decimal | None, now: datetime | None = None) -> Decimal:
     """Charge what the call cost and free the rest; return what was charged.
 
-    None means unknown and charges the maximum, since the provider may have charged. A second settlement changes
-    nothing and returns what the first one charged. Raises UnknownReservation.
+    None means unknown and charges the maximum, since the provider may have charged. A cost above what was reserved is
+    booked as it is: the ledger tells what was charged. A second settlement changes nothing and returns what the first
+    one charged. Raises UnknownReservation.
     """
     if cost_usd is not None and (not cost_usd.is_finite() or cost_usd < 0):
         raise ValueError(f"cannot charge US$ {cost_usd}")
@@ -298,14 +299,14 @@ def _book(reserved: LedgerEntry, kind: LedgerEntry.Kind, cost: Decimal, now: dat
         # A limit whose window has moved on has forgotten this money; only the ledger still tells of it.
         cursor.execute(
             "UPDATE telemetry_budgetlimit SET reserved_usd = reserved_usd - %s, spent_usd = spent_usd + %s"
-            " WHERE id = %s AND window_start = %s RETURNING limit_usd, spent_usd, alerted",
+            " WHERE id = %s AND window_start = %s RETURNING limit_usd, spent_usd",
             [reserved.reserved_delta_usd, cost, reserved.limit_id, reserved.window_start],
         )
         row = cursor.fetchone()
     if row is not None:
-        limit_usd, spent_usd, alerted = row
-        news = set(alerts.reached(spent_usd=spent_usd, limit_usd=limit_usd)) - set(alerted)
-        alerts.announce(reserved.limit_id, reserved.window_start, percents=sorted(news))
+        limit_usd, spent_usd = row
+        reached = alerts.reached(spent_usd=spent_usd, limit_usd=limit_usd)
+        alerts.announce(reserved.limit_id, reserved.window_start, percents=reached)
 
 
 @contextmanager

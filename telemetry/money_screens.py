@@ -33,7 +33,7 @@ from telemetry.screens import AppendOnlyAdmin, PeriodFilter, ReadOnlyAdmin, usd,
 from telemetry.windows import window_start
 
 RESERVATION_LABELS = {"open": "warning", "settled": "success", "released": "info", "expired": "danger"}
-LIMIT_LABELS = {"off": "info", "fine": "success", "nearing": "warning", "used_up": "danger"}
+LIMIT_LABELS = {"off": "info", "of_nobody": "warning", "fine": "success", "nearing": "warning", "used_up": "danger"}
 
 
 class LimitForm(ModelForm[BudgetLimit]):
@@ -174,6 +174,8 @@ class LimitAdmin(SimpleHistoryAdmin, ModelAdmin):
     def state(self, limit: BudgetLimit) -> tuple[str, str]:
         if not limit.active:
             return "off", gettext("switched off")
+        if limit.group and not Group.objects.filter(name=limit.group).exists():
+            return "of_nobody", gettext("no group has this name")
         highest = limit_status(limit, timezone.now()).highest_percent
         if highest == alerts.USED_UP_PERCENT:
             return "used_up", gettext("used up")

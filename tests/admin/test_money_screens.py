@@ -130,6 +130,15 @@ class TestLimits:
         limit.refresh_from_db()
         assert limit.alerted == []
 
+    def test_the_limit_of_a_group_that_was_renamed_says_that_it_holds_nobody(
+        self, owning: Client, sales: Group
+    ) -> None:
+        add(owning, "group:Vendas")
+        assert "nenhum grupo tem este nome" not in page(owning, LIST)
+        sales.name = "Comercial"
+        sales.save()
+        assert "nenhum grupo tem este nome" in page(owning, LIST)
+
     def test_who_may_only_look_adds_nothing(self, staff_with: Callable[..., Client], sales: Group) -> None:
         client = staff_with("telemetry.view_budgetlimit", "telemetry.view_exchangerate", "telemetry.view_modelprice")
         for model in ("budgetlimit", "exchangerate", "modelprice"):
