@@ -1,9 +1,10 @@
-"""Screens of what no room owns: people, groups, scheduled tasks and the audit trail, in the panel's look."""
+"""Screens of what no room owns alone: people, groups, limits, scheduled tasks and the audit trail."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -20,6 +21,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from aion.permissions import PermissionsField
+from chat.models import ApiKey
+from telemetry.models import BudgetLimit
+from telemetry.money_screens import LimitAdmin
 from telemetry.screens import ReadOnlyAdmin
 
 for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
@@ -72,6 +76,16 @@ class GroupAdmin(DjangoGroupAdmin, NamesPermissions):
         if request.user.is_superuser:
             return own
         return (*own, "permissions") if obj is None else (*own, "name", "permissions")
+
+
+@admin.register(BudgetLimit)
+class BudgetLimitAdmin(LimitAdmin):
+    """Telemetry's limits, for the chat's keys."""
+
+    def keys(self) -> dict[int, str]:
+        """Those that can still be used."""
+        keys = ApiKey.objects.filter(tenant=settings.PRIMARY_TENANT_ID, revoked_at=None).order_by("name")
+        return {key.pk: str(key) for key in keys}
 
 
 class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 
 from django.conf import settings
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import localize, number_format
+from django.utils.formats import date_format, localize, number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -23,10 +22,12 @@ from inference.engine import EngineState, EngineStatus
 from inference.models import DesiredState
 from inference.serving import engine_status
 from retrieval.models import Chunk
-from telemetry import budgets
-from telemetry.models import DatasetExport
+from telemetry import budgets, currency
+from telemetry.alerts import USED_UP_PERCENT
+from telemetry.budgets import LimitStatus
+from telemetry.currency import Rate
+from telemetry.models import DatasetExport, scope_in_words
 
-NEARLY_SPENT = Decimal("0.8")
 QUEUE_IS_LONG = 4
 EXPORT_IS_OLD_DAYS = 2
 
@@ -129,24 +130,40 @@ def fallback_light() -> Light:
 
 
 def budget_light() -> Light:
+    """What is spent of everyone's limits, and of each group's or key's that has raised an alert."""
     title, link, text = _("Budget"), reverse("admin:telemetry_budgetlimit_changelist"), _("Limits")
-    words, level = [], Level.GREEN
-    for period in budgets.status(settings.PRIMARY_TENANT_ID).periods:
-        taken = period.spent_usd + period.reserved_usd
-        values = {"taken": number_format(taken, 2), "limit": number_format(period.limit_usd, 2)}
-        words.append(
-            (
-                _("US$ %(taken)s of %(limit)s today")
-                if period.period == "day"
-                else _("US$ %(taken)s of %(limit)s this month")
-            )
-            % values
-        )
-        if taken >= period.limit_usd > 0:
-            level = Level.RED
-        elif taken > period.limit_usd * NEARLY_SPENT and level is Level.GREEN:
-            level = Level.AMBER
-    return Light(title, level, "; ".join(words) + "." if words else _("No limit is set yet."), link, text)
+    rate = currency.rate_at(timezone.now())
+    limits = budgets.status(settings.PRIMARY_TENANT_ID).limits
+    told = [limit for limit in limits if limit.is_general or limit.highest_percent]
+    day = date_format(rate.as_of, "SHORT_DATE_FORMAT")
+    words = [_spent_in_words(limit, rate) for limit in told]
+    words += [_used_up_in_words(limit) for limit in told if limit.highest_percent == USED_UP_PERCENT]
+    words += [_("R$ at the rate of %(day)s.") % {"day": day}]
+    highest = max(limit.highest_percent for limit in told)
+    level = Level.RED if highest == USED_UP_PERCENT else Level.AMBER if highest else Level.GREEN
+    return Light(title, level, " ".join(words), link, text)
+
+
+def _spent_in_words(limit: LimitStatus, rate: Rate) -> str:
+    values = {
+        "spent": number_format(limit.spent_usd, 2),
+        "brl": number_format(limit.spent_usd * rate.brl, 2),
+        "limit": number_format(limit.limit_usd, 2),
+        "whom": scope_in_words(limit.group, limit.key_id, limit.key_name),
+    }
+    if limit.period == "day":
+        return _("%(whom)s: US$ %(spent)s (R$ %(brl)s) of %(limit)s today.") % values
+    return _("%(whom)s: US$ %(spent)s (R$ %(brl)s) of %(limit)s this month.") % values
+
+
+def _used_up_in_words(limit: LimitStatus) -> str:
+    values = {
+        "whom": scope_in_words(limit.group, limit.key_id, limit.key_name),
+        "until": localize(timezone.localtime(limit.resets_at)),
+    }
+    if limit.period == "day":
+        return _("%(whom)s: the day's limit is used up; until %(until)s the paid API is not asked.") % values
+    return _("%(whom)s: the month's limit is used up; until %(until)s the paid API is not asked.") % values
 
 
 def export_light() -> Light:

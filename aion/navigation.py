@@ -43,6 +43,8 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Limits"), "savings", "telemetry.budgetlimit"),
             (_("Ledger"), "receipt_long", "telemetry.ledgerentry"),
             (_("Reservations"), "hourglass_top", "telemetry.reservation"),
+            (_("Prices of paid models"), "sell", "telemetry.modelprice"),
+            (_("Exchange rates"), "currency_exchange", "telemetry.exchangerate"),
         ),
     ),
     (

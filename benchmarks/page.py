@@ -36,6 +36,7 @@ _LOWER_IS_BETTER = (
         "unbooked_usd",
         "faults",
         "open_after_expiry",
+        "alerts_repeated",
     ),
 )
 _RATES = ("_per_s",)

@@ -63,9 +63,9 @@ def ask_provider(
     mask = _mask([question, *(text for passage in passages for text in (passage.name, passage.text))])
     spending.masked_kinds = mask.kinds
     messages = _masked_messages(mask, passages, policy.system_prompt)
-    reservation = _reserve(messages, policy.fallback_model, asker, ttl_s=deadline_s + 60)
+    price, reservation = _reserve(messages, policy.fallback_model, asker, ttl_s=deadline_s + 60)
     spending.reservation_id = reservation.id
-    call = _Call(policy.fallback_model)
+    call = _Call(policy.fallback_model, price)
     try:
         give_back_connection()  # the provider may take its time; the connection serves others meanwhile
         yield from call.stream(client, messages, mask, deadline_s, cancelled)
@@ -76,8 +76,9 @@ def ask_provider(
 class _Call:
     """One call: streams, and knows in the end what may have been charged."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, price: pricing.Price) -> None:
         self.model = model
+        self.price = price
         self.usage: Usage | None = None
         self.certainly_free = False
 
@@ -127,7 +128,7 @@ class _Call:
             return Decimal(0)
         cost = None
         if self.usage is not None:
-            cost = pricing.cost_usd(self.model, self.usage.input_tokens, self.usage.output_tokens)
+            cost = self.price.cost_usd(self.usage.input_tokens, self.usage.output_tokens)
         return budgets.settle(reservation_id, cost_usd=cost)
 
     def _chunks(
@@ -205,14 +206,19 @@ def _masked_messages(mask: EgressMask, passages: Sequence[PackedPassage], system
     return build_messages(question, masked, system_prompt=system_prompt)
 
 
-def _reserve(messages: Sequence[Message], model: str, asker: Asker, *, ttl_s: float) -> budgets.Reservation:
+def _reserve(
+    messages: Sequence[Message], model: str, asker: Asker, *, ttl_s: float
+) -> tuple[pricing.Price, budgets.Reservation]:
+    """The price, which holds until the call is settled, and the money for the most that the call can cost."""
     prompt_bytes = sum(len(message.content.encode()) for message in messages)
     try:
-        return budgets.reserve(
+        price = pricing.price_of(model)
+        return price, budgets.reserve(
             tenant=settings.PRIMARY_TENANT_ID,
-            max_cost_usd=pricing.max_cost_usd(model, prompt_bytes, MAX_OUTPUT_TOKENS),
+            max_cost_usd=price.max_cost_usd(prompt_bytes, MAX_OUTPUT_TOKENS),
             user_id=asker.user_id,
             key_id=asker.key_id,
+            groups=asker.groups,
             ttl_s=ttl_s,
         )
     except BudgetRefused as exc:

@@ -1,18 +1,17 @@
-"""Screens of telemetry: answered questions with their whole path, events, money, feedback, exports. Screens only."""
+"""Screens of telemetry: answered questions with their whole path, events, feedback, exports. Screens only.
+
+Those of money are in `telemetry.money_screens`."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
-from django.forms import DecimalField, ModelForm
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -21,58 +20,24 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
-from telemetry.models import (
-    BudgetLimit,
-    DatasetExport,
-    Event,
-    Feedback,
-    LedgerEntry,
-    Question,
-    Reservation,
-)
-from telemetry.partitions import lowest_id
+from telemetry.models import DatasetExport, Event, Feedback, Question, scope_in_words
+from telemetry.money_screens import ExchangeRateAdmin, LedgerEntryAdmin, ModelPriceAdmin, ReservationAdmin
 from telemetry.question_path import question_path, total_ms
-from telemetry.screens import ReadOnlyAdmin
+from telemetry.screens import PeriodFilter, ReadOnlyAdmin
+
+__all__ = ["ExchangeRateAdmin", "LedgerEntryAdmin", "ModelPriceAdmin", "ReservationAdmin"]
 
 ROUTE_LABELS = {"local": "success", "fallback": "info", "abstain": "warning", "failed": "danger"}
 STATE_LABELS = {
-    "open": "warning",
-    "settled": "success",
-    "released": "info",
-    "expired": "danger",
     "queued": "info",
     "running": "warning",
     "done": "success",
     "failed": "danger",
 }
 VOTES = {1: _("useful"), 0: _("neutral"), -1: _("not useful")}
-
-
-class PeriodFilter(admin.SimpleListFilter):
-    """A time window as a range of ids, so that only its months are read."""
-
-    title = _("period")
-    parameter_name = "days"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("1", _("last 24 hours")),
-            ("7", _("last 7 days")),
-            ("30", _("last 30 days")),
-            ("90", _("last 90 days")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        days = self.value()
-        if days not in {"1", "7", "30", "90"}:
-            return queryset
-        return queryset.filter(id__gte=lowest_id(timezone.now() - timedelta(days=int(days))))
 
 
 class MetaFilter(admin.SimpleListFilter):
@@ -180,112 +145,11 @@ class EventAdmin(EventListAdmin):
     @display(description=_("summary"))
     def summary(self, event: Event) -> SafeString:
         meta = event.meta
+        if event.kind == Event.Kind.BUDGET:
+            scope = scope_in_words(meta["group"], meta["keyId"], meta["keyName"])
+            return format_html("{} %: {}", meta["percent"], scope)
         text = meta.get("prompt") or meta.get("query") or meta.get("reason") or meta.get("error") or "—"
         return format_html('<span class="aion-clamp">{}</span>', text)
-
-
-class BudgetLimitForm(ModelForm[BudgetLimit]):
-    """The amount alone, in cents."""
-
-    limit_usd = DecimalField(
-        label=_("limit (US$)"), min_value=0, max_digits=12, decimal_places=2, widget=UnfoldAdminDecimalFieldWidget
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.initial["limit_usd"] = self.instance.limit_usd.quantize(Decimal("0.01"))
-
-
-@admin.register(BudgetLimit)
-class BudgetLimitAdmin(SimpleHistoryAdmin, ModelAdmin):
-    """The two limits, editable with their history; what is spent and reserved is only shown."""
-
-    form = BudgetLimitForm
-    list_display = ("period_name", "limit", "spent", "reserved", "used")
-    fields = ("period_name", "limit_usd", "spent", "reserved", "used", "window_start")
-    readonly_fields = ("period_name", "spent", "reserved", "used", "window_start")
-    history_list_display = ("limit_usd",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    @display(description=_("period"), ordering="period")
-    def period_name(self, limit: BudgetLimit) -> str:
-        return limit.get_period_display().capitalize()
-
-    @display(description=_("limit"), ordering="limit_usd")
-    def limit(self, limit: BudgetLimit) -> str:
-        return _usd(limit.limit_usd)
-
-    @display(description=_("spent"), ordering="spent_usd")
-    def spent(self, limit: BudgetLimit) -> str:
-        return _usd(limit.spent_usd)
-
-    @display(description=_("reserved"), ordering="reserved_usd")
-    def reserved(self, limit: BudgetLimit) -> str:
-        return _usd(limit.reserved_usd)
-
-    @display(description=_("used"))
-    def used(self, limit: BudgetLimit) -> SafeString:
-        taken = limit.spent_usd + limit.reserved_usd
-        share = min(100, round(100 * taken / limit.limit_usd)) if limit.limit_usd else 100
-        return format_html(
-            '<span class="aion-meter"><meter min="0" max="100" high="80" optimum="0" value="{0}">{0} %</meter>'
-            " {0} %</span>",
-            share,
-        )
-
-
-@admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin):
-    """Money set aside for paid calls."""
-
-    list_display = ("created_at", "state_label", "amount", "cost", "tag", "expires_at", "closed_at")
-    list_filter = ("state", PeriodFilter)
-    paginator = InfinitePaginator
-    show_full_result_count = False
-
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, reservation: Reservation) -> tuple[str, str]:
-        return reservation.state, reservation.get_state_display()
-
-    @display(description=_("reserved"), ordering="amount_usd")
-    def amount(self, reservation: Reservation) -> str:
-        return _usd(reservation.amount_usd, 6)
-
-    @display(description=_("cost"), ordering="cost_usd")
-    def cost(self, reservation: Reservation) -> str:
-        return "—" if reservation.cost_usd is None else _usd(reservation.cost_usd, 6)
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
-    """Every change of the counters, for ever."""
-
-    list_display = ("at", "kind", "period", "reserved_delta", "spent_delta", "what_for")
-    list_filter = ("kind",)
-    list_select_related = ("limit", "reservation")
-    paginator = InfinitePaginator
-    show_full_result_count = False
-
-    @display(description=_("limit"))
-    def period(self, entry: LedgerEntry) -> str:
-        return entry.limit.get_period_display()
-
-    @display(description=_("what for"))
-    def what_for(self, entry: LedgerEntry) -> str:
-        return entry.reservation.tag
-
-    @display(description=_("change of what is reserved"))
-    def reserved_delta(self, entry: LedgerEntry) -> str:
-        return _usd(entry.reserved_delta_usd, 6)
-
-    @display(description=_("change of what is spent"))
-    def spent_delta(self, entry: LedgerEntry) -> str:
-        return _usd(entry.spent_delta_usd, 6)
 
 
 @admin.register(Feedback)
@@ -385,7 +249,3 @@ class DatasetExportAdmin(ReadOnlyAdmin):
 
 def _two(value: Any) -> str:
     return number_format(value, 2) if isinstance(value, int | float) else "—"
-
-
-def _usd(amount: Decimal, digits: int = 2) -> str:
-    return f"US$ {number_format(amount, digits)}"

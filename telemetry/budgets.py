@@ -1,5 +1,6 @@
 """Money is reserved before it is spent: no reservation, no paid call.
 
+A day's and a month's limit hold everyone; a user group or an API key may have limits of its own besides.
 Counters change by conditional UPDATE only, limits always in id order, so any number of threads and processes share
 them without overspending and without deadlock. Each change leaves a ledger entry; `telemetry.ledger` adds them up.
 Windows are days and months of AION_TIME_ZONE; the first reservation of a new window empties the counters.
@@ -7,24 +8,25 @@ Windows are days and months of AION_TIME_ZONE; the first reservation of a new wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_UP, Decimal
-from typing import Literal, cast
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
+from telemetry import alerts
 from telemetry.exceptions import BudgetExhausted, BudgetUnavailable, UnknownReservation
 from telemetry.models import BudgetLimit, LedgerEntry
 from telemetry.models import Reservation as ReservationRow
 from telemetry.pricing import STEP_USD
+from telemetry.windows import Period, window_end, window_start
 
-Period = Literal["day", "month"]
 Kind = LedgerEntry.Kind
 State = ReservationRow.State
 NOTHING = Decimal(0)
@@ -37,17 +39,41 @@ class Reservation:
 
 
 @dataclass(frozen=True)
-class PeriodStatus:
+class LimitStatus:
+    """A limit and what is gone of it; of a group or a key where it names one, else of everyone. `alerted` are the
+    thresholds announced in this window, in percent."""
+
+    id: int
     period: Period
+    group: str
+    key_id: int | None
+    key_name: str
     limit_usd: Decimal
     spent_usd: Decimal
     reserved_usd: Decimal
     resets_at: datetime
+    alerted: tuple[int, ...]
+
+    @property
+    def is_general(self) -> bool:
+        return not self.group and self.key_id is None
+
+    @property
+    def highest_percent(self) -> int:
+        """The highest threshold reached or announced, 0 below all of them."""
+        return max((*self.alerted, *alerts.reached(spent_usd=self.spent_usd, limit_usd=self.limit_usd)), default=0)
 
 
 @dataclass(frozen=True)
 class BudgetStatus:
-    periods: tuple[PeriodStatus, ...]
+    """All limits in force, in the order they were made."""
+
+    limits: tuple[LimitStatus, ...]
+
+    @property
+    def periods(self) -> tuple[LimitStatus, ...]:
+        """The general ones."""
+        return tuple(limit for limit in self.limits if limit.is_general)
 
 
 def reserve(
@@ -56,12 +82,15 @@ def reserve(
     max_cost_usd: Decimal,
     user_id: int | None,
     key_id: int | None,
+    groups: Sequence[str] | None = (),
     tag: str = "rag-answer",
     ttl_s: float = 120,
     now: datetime | None = None,
 ) -> Reservation:
-    """Set `max_cost_usd` aside under every limit of the tenant, or under none.
+    """Set `max_cost_usd` aside under every limit that holds the caller, or under none.
 
+    The general limits hold everyone; besides, each limit of one of `groups` (names; None: of no group, as a superuser
+    or a service is) and of the key.
     Raises BudgetExhausted when a limit has no room, BudgetUnavailable when the ledger cannot be written: both are
     BudgetRefused, and then no paid call may be made. Not inside a transaction: the money must be set aside for good
     before the call begins. A reservation neither settled nor released within `ttl_s` is charged at its maximum.
@@ -70,26 +99,32 @@ def reserve(
         raise ValueError(f"cannot reserve US$ {max_cost_usd}")
     amount = max_cost_usd.quantize(STEP_USD, ROUND_UP)
     now = now or timezone.now()
-    with _failing_closed(), transaction.atomic(durable=True):
-        taken = [(limit.pk, _take(limit, amount, now)) for limit in _limits(tenant, now)]
-        row = ReservationRow.objects.create(
-            tenant=tenant,
-            amount_usd=amount,
-            tag=tag,
-            user_id=user_id,
-            key_id=key_id,
-            created_at=now,
-            expires_at=now + timedelta(seconds=ttl_s),
-        )
-        LedgerEntry.objects.bulk_create(_reserving(row, limit_id, window) for limit_id, window in taken)
+    row = ReservationRow(
+        tenant=tenant,
+        amount_usd=amount,
+        tag=tag,
+        user_id=user_id,
+        key_id=key_id,
+        created_at=now,
+        expires_at=now + timedelta(seconds=ttl_s),
+    )
+    with _failing_closed():
+        try:
+            _set_aside(row, groups or ())
+        except BudgetExhausted as refused:
+            window = window_start(cast(Period, refused.period), now)
+            with transaction.atomic():
+                alerts.announce_used_up(refused.limit_id, window, refused_usd=amount)
+            raise
     return Reservation(row.pk, amount)
 
 
 def settle(reservation_id: UUID, *, cost_usd: Decimal | None, now: datetime | None = None) -> Decimal:
     """Charge what the call cost and free the rest; return what was charged.
 
-    None means unknown and charges the maximum, since the provider may have charged. A second settlement changes
-    nothing and returns what the first one charged. Raises UnknownReservation.
+    None means unknown and charges the maximum, since the provider may have charged. A cost above what was reserved is
+    booked as it is: the ledger tells what was charged. A second settlement changes nothing and returns what the first
+    one charged. Raises UnknownReservation.
     """
     if cost_usd is not None and (not cost_usd.is_finite() or cost_usd < 0):
         raise ValueError(f"cannot charge US$ {cost_usd}")
@@ -111,28 +146,57 @@ def expire_reservations(now: datetime) -> int:
 
 
 def status(tenant: str, *, now: datetime | None = None) -> BudgetStatus:
-    """The tenant's limits and what is gone of them in the windows of `now`."""
+    """The tenant's limits in force and what is gone of them in the windows of `now`."""
     now = now or timezone.now()
-    return BudgetStatus(tuple(_period_status(limit, now) for limit in _limits(tenant, now)))
+    return BudgetStatus(tuple(limit_status(limit, now) for limit in _limits(tenant, now)))
 
 
-def window_start(period: Period, now: datetime) -> date:
-    """The first day of the window that holds `now`, in AION_TIME_ZONE."""
-    today = timezone.localtime(now).date()
-    return today if period == "day" else today.replace(day=1)
+def limit_status(limit: BudgetLimit, now: datetime) -> LimitStatus:
+    """What is gone of one limit in the window of `now`, which its row may not have come to yet."""
+    period = cast(Period, limit.period)
+    current = limit.window_start >= window_start(period, now)
+    return LimitStatus(
+        id=limit.pk,
+        period=period,
+        group=limit.group,
+        key_id=limit.key_id,
+        key_name=limit.key_name,
+        limit_usd=limit.limit_usd,
+        spent_usd=limit.spent_usd if current else NOTHING,
+        reserved_usd=limit.reserved_usd if current else NOTHING,
+        resets_at=resets_at(period, now),
+        alerted=tuple(limit.alerted) if current else (),
+    )
 
 
 def resets_at(period: Period, now: datetime) -> datetime:
-    """When the window that holds `now` ends: the next local midnight that begins one."""
-    first = window_start(period, now)
-    following = first + timedelta(days=1) if period == "day" else (first + timedelta(days=31)).replace(day=1)
-    return datetime.combine(following, time.min, tzinfo=timezone.get_default_timezone())
+    """When the window that holds `now` ends."""
+    return window_end(period, window_start(period, now))
+
+
+def _set_aside(row: ReservationRow, groups: Sequence[str]) -> None:
+    """Take the row's money under every limit that holds its caller; a limit without room undoes all."""
+    with transaction.atomic(durable=True):
+        limits = _limits_of(row.tenant, groups, row.key_id, row.created_at)
+        taken = [(limit.pk, _take(limit, row.amount_usd, row.created_at)) for limit in limits]
+        row.save(force_insert=True)
+        LedgerEntry.objects.bulk_create(_reserving(row, limit_id, window) for limit_id, window in taken)
+
+
+def _limits_of(tenant: str, groups: Sequence[str], key_id: int | None, now: datetime) -> list[BudgetLimit]:
+    """The limits that hold a caller, in id order. A group or a key without limits has the general ones alone."""
+    return [
+        limit
+        for limit in _limits(tenant, now)
+        if limit.is_general or limit.group in groups or (limit.key_id is not None and limit.key_id == key_id)
+    ]
 
 
 def _limits(tenant: str, now: datetime) -> list[BudgetLimit]:
-    """The tenant's limits in id order, made from the environment's defaults where they are missing."""
-    limits = list(BudgetLimit.objects.filter(tenant=tenant).order_by("id"))
-    if {limit.period for limit in limits} >= {"day", "month"}:
+    """The tenant's limits in force, in id order; the general ones are made from the environment where they lack."""
+    in_force = BudgetLimit.objects.filter(tenant=tenant, active=True).order_by("id")
+    limits = list(in_force)
+    if {limit.period for limit in limits if limit.is_general} >= {"day", "month"}:
         return limits
     defaults = {"day": settings.AION_BUDGET_USD_DAY, "month": settings.AION_BUDGET_USD_MONTH}
     BudgetLimit.objects.bulk_create(
@@ -147,7 +211,7 @@ def _limits(tenant: str, now: datetime) -> list[BudgetLimit]:
         ],
         ignore_conflicts=True,
     )
-    return list(BudgetLimit.objects.filter(tenant=tenant).order_by("id"))
+    return list(in_force.all())
 
 
 def _take(limit: BudgetLimit, amount: Decimal, now: datetime) -> date:
@@ -163,7 +227,8 @@ def _take(limit: BudgetLimit, amount: Decimal, now: datetime) -> date:
             UPDATE telemetry_budgetlimit
                SET window_start = GREATEST(window_start, %(window)s),
                    spent_usd    = CASE WHEN window_start < %(window)s THEN 0 ELSE spent_usd END,
-                   reserved_usd = CASE WHEN window_start < %(window)s THEN 0 ELSE reserved_usd END + %(amount)s
+                   reserved_usd = CASE WHEN window_start < %(window)s THEN 0 ELSE reserved_usd END + %(amount)s,
+                   alerted      = CASE WHEN window_start < %(window)s THEN '{}' ELSE alerted END
              WHERE id = %(id)s
                AND CASE WHEN window_start < %(window)s THEN 0 ELSE spent_usd + reserved_usd END
                    <= limit_usd - %(amount)s
@@ -173,7 +238,14 @@ def _take(limit: BudgetLimit, amount: Decimal, now: datetime) -> date:
         )
         row = cursor.fetchone()
     if row is None:
-        raise BudgetExhausted(limit.limit_usd, limit.period, resets_at(cast(Period, limit.period), now))
+        raise BudgetExhausted(
+            limit.limit_usd,
+            limit.period,
+            window_end(cast(Period, limit.period), window),
+            limit_id=limit.pk,
+            group=limit.group,
+            key_id=limit.key_id,
+        )
     return cast(date, row[0])
 
 
@@ -227,21 +299,14 @@ def _book(reserved: LedgerEntry, kind: LedgerEntry.Kind, cost: Decimal, now: dat
         # A limit whose window has moved on has forgotten this money; only the ledger still tells of it.
         cursor.execute(
             "UPDATE telemetry_budgetlimit SET reserved_usd = reserved_usd - %s, spent_usd = spent_usd + %s"
-            " WHERE id = %s AND window_start = %s",
+            " WHERE id = %s AND window_start = %s RETURNING limit_usd, spent_usd",
             [reserved.reserved_delta_usd, cost, reserved.limit_id, reserved.window_start],
         )
-
-
-def _period_status(limit: BudgetLimit, now: datetime) -> PeriodStatus:
-    period = cast(Period, limit.period)
-    current = limit.window_start >= window_start(period, now)
-    return PeriodStatus(
-        period=period,
-        limit_usd=limit.limit_usd,
-        spent_usd=limit.spent_usd if current else NOTHING,
-        reserved_usd=limit.reserved_usd if current else NOTHING,
-        resets_at=resets_at(period, now),
-    )
+        row = cursor.fetchone()
+    if row is not None:
+        limit_usd, spent_usd = row
+        reached = alerts.reached(spent_usd=spent_usd, limit_usd=limit_usd)
+        alerts.announce(reserved.limit_id, reserved.window_start, percents=reached)
 
 
 @contextmanager

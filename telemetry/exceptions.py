@@ -13,13 +13,26 @@ class BudgetRefused(Exception):
 
 
 class BudgetExhausted(BudgetRefused):
-    """A limit has no room for the reservation until `resets_at`."""
+    """A limit has no room for the reservation until `resets_at`; with a group or a key, it is that one's own."""
 
-    def __init__(self, limit_usd: Decimal, period: str, resets_at: datetime) -> None:
-        super().__init__(f"the {period} limit of US$ {limit_usd} is exhausted until {resets_at.isoformat()}")
+    def __init__(
+        self,
+        limit_usd: Decimal,
+        period: str,
+        resets_at: datetime,
+        *,
+        limit_id: int,
+        group: str = "",
+        key_id: int | None = None,
+    ) -> None:
+        whose = f" of group {group}" if group else f" of key {key_id}" if key_id is not None else ""
+        super().__init__(f"the {period} limit{whose} of US$ {limit_usd} is exhausted until {resets_at.isoformat()}")
         self.limit = limit_usd
         self.period = period
         self.resets_at = resets_at
+        self.limit_id = limit_id
+        self.group = group
+        self.key_id = key_id
 
 
 class BudgetUnavailable(BudgetRefused):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from telemetry.models import Event, Feedback
+from telemetry.screens import usd_and_brl
 
 STAGES: Mapping[str, object] = {
     "embed": _("understand the question"),
@@ -43,6 +46,7 @@ class QuestionPath:
     feedback: tuple[Feedback, ...]
     total_ms: float | None
     asker: str
+    cost: SafeString | None
 
 
 def question_path(event: Event) -> QuestionPath:
@@ -57,6 +61,7 @@ def question_path(event: Event) -> QuestionPath:
         feedback=tuple(Feedback.objects.filter(tenant=event.tenant, event_id=event.pk)),
         total_ms=total_ms(meta),
         asker=_name_of(meta.get("userId")),
+        cost=usd_and_brl(Decimal(str(meta["costUsd"])), 6, at=event.at) if meta.get("costUsd") else None,
     )
 
 

@@ -25,7 +25,7 @@ from telemetry import events
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
-from telemetry.models import BudgetLimit, DatasetExport, LedgerEntry, Reservation
+from telemetry.models import BudgetLimit, DatasetExport, ExchangeRate, LedgerEntry, ModelPrice, Reservation
 
 TENANT = "default"
 REPORT = {
@@ -195,6 +195,8 @@ def _model(owner: User) -> None:
 def _money() -> None:
     status(TENANT)
     now = timezone.now()
+    ExchangeRate.objects.create(rate=Decimal("5.1234"), as_of=now.date() - timedelta(days=1))
+    ModelPrice.objects.create(model="sabia-3", input_usd=Decimal(1), output_usd=Decimal(2), as_of=now.date())
     limit = BudgetLimit.objects.create(tenant="outra", period="day", limit_usd=Decimal(1), window_start=now.date())
     reservation = Reservation.objects.create(
         tenant=TENANT, amount_usd=Decimal("0.02"), tag="rag-answer", created_at=now, expires_at=now

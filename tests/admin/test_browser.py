@@ -81,6 +81,10 @@ def test_the_main_screens_fit_and_raise_no_error(browser: Browser, server: Serve
         for screen in (
             "telemetry/question/",
             "telemetry/budgetlimit/",
+            "telemetry/budgetlimit/add/",
+            "telemetry/modelprice/",
+            "telemetry/exchangerate/",
+            "telemetry/exchangerate/add/",
             "retrieval/document/",
             "retrieval/ingestjob/add/",
             "chat/apikey/add/",

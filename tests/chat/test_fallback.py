@@ -17,7 +17,7 @@ from telemetry.models import BudgetLimit, Event, LedgerEntry, Reservation
 from tests.chat.conftest import STAFF, FullEngine
 
 PRICE = "Quanto custa o passeio de dia inteiro em Sintra por adulto?"
-COST = pricing.cost_usd("gpt-4o-mini", 500, 20)
+COST = pricing.PRICES["gpt-4o-mini"].cost_usd(500, 20)
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("documents")]
 
 

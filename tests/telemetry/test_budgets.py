@@ -32,11 +32,11 @@ def reserve(amount: str, *, now: datetime = NOON, tenant: str = TENANT) -> budge
     return budgets.reserve(tenant=tenant, max_cost_usd=usd(amount), user_id=1, key_id=None, now=now)
 
 
-def day(now: datetime = NOON) -> budgets.PeriodStatus:
+def day(now: datetime = NOON) -> budgets.LimitStatus:
     return next(p for p in budgets.status(TENANT, now=now).periods if p.period == "day")
 
 
-def month(now: datetime = NOON) -> budgets.PeriodStatus:
+def month(now: datetime = NOON) -> budgets.LimitStatus:
     return next(p for p in budgets.status(TENANT, now=now).periods if p.period == "month")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 from uuid import UUID
 
 from django.test import TestCase
@@ -18,11 +18,19 @@ from telemetry.ledger import ledger_faults
 from telemetry.models import BudgetLimit, LedgerEntry, Reservation
 
 TENANT = "machine"
+GROUPS = ["vendas", "suporte"]
+KEYS = [7]
+Scope: TypeAlias = "str | int"
+Window: TypeAlias = tuple[Scope, str]
 cents = st.integers(0, 120).map(lambda n: Decimal(n) / 100)
+periods = st.sampled_from(["day", "month"])
 
 
 class Ledger(RuleBasedStateMachine):
-    """A model in memory beside the real one: for each reservation its windows, its amount and what it cost."""
+    """A model in memory beside the real one: for each reservation what it counts under, its amount and what it cost.
+
+    A scope is "" (everyone), a group's name or a key's id; what it counts under is a scope with a day or a month.
+    """
 
     reservations = Bundle("reservations")
     started: ClassVar[datetime] = datetime(2026, 11, 29, 15, tzinfo=UTC)
@@ -32,29 +40,39 @@ class Ledger(RuleBasedStateMachine):
         for model in (LedgerEntry, Reservation, BudgetLimit):
             model.objects.filter().delete()
         self.now = self.started
-        self.limits = {"day": Decimal(1), "month": Decimal(10)}
-        self.open: dict[UUID, tuple[tuple[str, str], Decimal, datetime]] = {}
-        self.spent: dict[str, Decimal] = {}
+        self.limits: dict[tuple[Scope, str], Decimal] = {("", "day"): Decimal(1), ("", "month"): Decimal(10)}
+        self.off: set[tuple[Scope, str]] = set()
+        self.open: dict[UUID, tuple[set[Window], Decimal, datetime]] = {}
+        self.spent: dict[Window, Decimal] = {}
 
-    def windows(self) -> tuple[str, str]:
+    def window(self, scope: Scope, period: str) -> Window:
         local = self.now - timedelta(hours=3)
-        return f"{local:%Y-%m-%d}", f"{local:%Y-%m}"
+        return scope, f"{local:%Y-%m-%d}" if period == "day" else f"{local:%Y-%m}"
 
-    def used(self, window: str) -> Decimal:
+    def used(self, window: Window) -> Decimal:
         held = sum((amount for windows, amount, _ in self.open.values() if window in windows), Decimal(0))
         return held + self.spent.get(window, Decimal(0))
 
-    @rule(target=reservations, amount=cents)
-    def reserve(self, amount: Decimal) -> UUID | None:
-        day, month = self.windows()
-        fits = self.used(day) + amount <= self.limits["day"] and self.used(month) + amount <= self.limits["month"]
+    @rule(
+        target=reservations,
+        amount=cents,
+        groups=st.none() | st.lists(st.sampled_from(GROUPS), unique=True),
+        key=st.none() | st.sampled_from(KEYS),
+    )
+    def reserve(self, amount: Decimal, groups: list[str] | None, key: int | None) -> UUID | None:
+        scopes: set[Scope] = {"", *(groups or ())} | ({key} if key is not None else set())
+        holding = {limit for limit in self.limits.keys() - self.off if limit[0] in scopes}
+        fits = all(self.used(self.window(*limit)) + amount <= self.limits[limit] for limit in holding)
         try:
-            held = budgets.reserve(tenant=TENANT, max_cost_usd=amount, user_id=None, key_id=None, now=self.now)
+            held = budgets.reserve(
+                tenant=TENANT, max_cost_usd=amount, user_id=None, key_id=key, groups=groups, now=self.now
+            )
         except BudgetExhausted:
             assert not fits
             return None
         assert fits
-        self.open[held.id] = ((day, month), amount, self.now + timedelta(seconds=120))
+        windows = {self.window(*limit) for limit in holding}
+        self.open[held.id] = (windows, amount, self.now + timedelta(seconds=120))
         return held.id
 
     def close(self, held: UUID | None, cost: Decimal | None) -> None:
@@ -86,18 +104,39 @@ class Ledger(RuleBasedStateMachine):
         for held in overdue:
             self.close(held, None)
 
-    @rule(period=st.sampled_from(["day", "month"]), usd=cents)
-    def staff_change_a_limit(self, period: str, usd: Decimal) -> None:
+    def row_of(self, scope: Scope, period: str) -> BudgetLimit:
+        group, key = (scope, None) if isinstance(scope, str) else ("", scope)
+        return BudgetLimit.objects.get(tenant=TENANT, period=period, group=group, key_id=key)
+
+    @rule(scope=st.sampled_from(["", *GROUPS, *KEYS]), period=periods, usd=cents)
+    def staff_add_or_change_a_limit(self, scope: Scope, period: str, usd: Decimal) -> None:
         budgets.status(TENANT, now=self.now)
-        limit = BudgetLimit.objects.get(tenant=TENANT, period=period)
-        limit.limit_usd = self.limits[period] = usd
+        if (scope, period) in self.limits:
+            limit = self.row_of(scope, period)
+        else:
+            group, key = (scope, None) if isinstance(scope, str) else ("", scope)
+            limit = BudgetLimit(
+                tenant=TENANT, period=period, group=group, key_id=key, window_start=self.started - timedelta(days=40)
+            )
+        limit.limit_usd = self.limits[scope, period] = usd
         limit.save()
+
+    @rule(scope=st.sampled_from([*GROUPS, *KEYS]), period=periods)
+    def staff_switch_a_limit_off_or_on(self, scope: Scope, period: str) -> None:
+        if (scope, period) in self.limits:
+            limit = self.row_of(scope, period)
+            limit.active = not limit.active
+            limit.save()
+            self.off ^= {(scope, period)}
 
     @invariant()
     def the_books_balance(self) -> None:
         assert ledger_faults() == ()
-        for period, window in zip(budgets.status(TENANT, now=self.now).periods, self.windows(), strict=True):
-            assert period.spent_usd + period.reserved_usd == self.used(window)
+        limits = budgets.status(TENANT, now=self.now).limits
+        assert {(limit.group or limit.key_id or "", limit.period) for limit in limits} == self.limits.keys() - self.off
+        for limit in limits:
+            window = self.window(limit.group or limit.key_id or "", limit.period)
+            assert limit.spent_usd + limit.reserved_usd == self.used(window)
 
 
 class TestLedger(TestCase):
@@ -105,6 +144,6 @@ class TestLedger(TestCase):
         run_state_machine_as_test(
             Ledger,
             settings=settings(
-                max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )
