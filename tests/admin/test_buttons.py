@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import localize
 
 from aion.panel_actions import ACTIONS
 from chat import control
@@ -227,6 +228,8 @@ def test_the_paid_api_cannot_be_forced_outside_its_hours(owning: Client) -> None
     control.revise({"fallback_from": later[0], "fallback_to": later[1]}, by=None)
     page = owning.post(button("force-fallback"), VALUES["force-fallback"]).content.decode()
     assert "fora do horário" in page
+    light = owning.get(reverse("admin:index")).content.decode()
+    assert f"Fora do horário, das {localize(later[0])} às {localize(later[1])}." in light
     control.forget()
     assert not control.current().fallback_forced()
 

@@ -192,6 +192,7 @@ def test_not_answering_counts_zero(tmp_path):
 def test_what_staff_let_pass_with_a_warning_has_not_passed_the_gate(tmp_path):
     control.revise({"on_low_confidence": "warn"}, by=None)
     control.forget()
+    FakeEngine.script(PRICE, PRICE)
     report = run(written(tmp_path, json.dumps(SQUAD), "squad.json"), "--tau", "1")
     assert report["answer"]["refused"] == 1.0
     assert report["gate"]["answered"]["answerable"] == 0.0

@@ -10,8 +10,10 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone, translation
 
 from chat import control
-from chat.answering import Answer, Asker, Question, Replaced, SentenceReleased, answer, answer_stream
+from chat.answering import Answer, Asker, Question, Replaced, SentenceReleased, StillWaiting, answer, answer_stream
+from chat.attempts import Attempt, Outcome, after_caution
 from chat.exceptions import PermissionRefused
+from chat.router import LocalFailure
 from inference.backends.fake import FakeEngine
 from inference.exceptions import EngineBusy, EngineUnavailable
 from retrieval.models import Document
@@ -85,6 +87,18 @@ def test_a_warned_answer_that_the_documents_do_not_support_is_none() -> None:
     assert (given.used, given.reason, given.caution) == ("abstain", "unsupported", "")
     assert given.text.startswith("Não encontrei")
     assert CAUTION not in given.text
+
+
+def test_an_attempt_without_an_answer_has_no_warning_either() -> None:
+    def failing() -> Attempt:
+        yield StillWaiting("writing")
+        return Outcome(failure=LocalFailure.EMPTY)
+
+    attempt = after_caution("Atenção.", failing())
+    next(attempt)
+    with pytest.raises(StopIteration) as ended:
+        next(attempt)
+    assert ended.value.value == Outcome(failure=LocalFailure.EMPTY)
 
 
 @pytest.mark.usefixtures("_warning")
