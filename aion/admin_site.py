@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
@@ -16,6 +17,13 @@ class AionAdminSite(UnfoldAdminSite):
     site_header = "AION"
     index_title = _("Panel")
     enable_nav_sidebar = True
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page shows: also that the paid API is forced, as long as it is."""
+        from chat.forcing import forcing_banner
+
+        context: dict[str, Any] = super().each_context(request)
+        return context | {"forcing": forcing_banner(request.user)}
 
     def get_urls(self) -> list[URLPattern]:
         """The panel's addresses before the models' own."""

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from aion.lights import lights
 from aion.panel_actions import ACTIONS, PanelAction, TauForm, may_use
 from chat import control
+from chat.groups_screen import in_words
 from inference.serving import engine_status
 from telemetry import metrics
 from telemetry.metrics import DayRoutes, Heatmap
@@ -56,6 +57,7 @@ def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "title": _("Panel"),
         "lights": lights(),
         "tau": control.current().tau,
+        "differences": [(difference.group, in_words(difference)) for difference in control.differences_in_force()],
         "tau_form": TauForm(initial={"tau": control.current().tau}),
         "buttons": [button_of(action, request) for action in ACTIONS.values() if action.slug not in hidden],
         "tau_button": button_of(ACTIONS["tau"], request),

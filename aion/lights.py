@@ -18,6 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from chat import calibration, control
+from chat.router import Paid
 from inference.engine import EngineState, EngineStatus
 from inference.models import DesiredState
 from inference.serving import engine_status
@@ -124,6 +125,9 @@ def fallback_light() -> Light:
         return Light(title, Level.GREEN, _("Off: what AION cannot answer is said to be not found."), link, text)
     if not settings.OPENAI_API_KEY:
         return Light(title, Level.RED, _("Allowed, but OPENAI_API_KEY is not set."), link, text)
+    if policy.paid() is Paid.OUTSIDE_HOURS:
+        hours = {"start": localize(policy.fallback_from), "end": localize(policy.fallback_to)}
+        return Light(title, Level.GREEN, _("Outside its hours, %(start)s to %(end)s.") % hours, link, text)
     return Light(
         title, Level.GREEN, _("Allowed, within the budget: %(model)s.") % {"model": policy.fallback_model}, link, text
     )

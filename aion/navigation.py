@@ -51,6 +51,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
         _("Settings"),
         (
             (_("Answer settings"), "tune", "chat.chatsettingsrevision"),
+            (_("Differences by group"), "groups", "chat.grouppolicyrevision"),
             (_("Scheduled tasks"), "schedule", "django_celery_beat.periodictask"),
             (_("Audit trail"), "history", "admin.logentry"),
         ),

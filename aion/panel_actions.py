@@ -21,6 +21,8 @@ from aion import adapter_actions
 from aion.exceptions import ActionFailed
 from chat import control
 from chat.exceptions import InvalidSettings
+from chat.permissions import SWITCH_FORCING
+from chat.router import Paid
 from chat.screens import Change
 from chat.tau_lab.screen import compare
 from telemetry.export_jobs import request_export
@@ -145,8 +147,11 @@ def force_fallback(values: Mapping[str, Any], by: User) -> str:
 def forcing_blocked() -> str:
     if control.current().fallback_forced():
         return _("It is forced already.")
-    if not control.current().fallback_allowed:
+    paid = control.current().paid()
+    if paid is Paid.OFF:
         return _("The paid fallback is off. Allow it in the answer settings first.")
+    if paid is Paid.OUTSIDE_HOURS:
+        return _("The paid fallback is outside its hours. They are in the answer settings.")
     if not settings.OPENAI_API_KEY:
         return _("No key of a paid API is configured (OPENAI_API_KEY).")
     return ""
@@ -275,7 +280,7 @@ ACTIONS: dict[str, PanelAction] = {
                 "Every question is answered by the paid API for a while. It costs money, never more than the budget."
             ),
             verb=gettext_lazy("Force the paid API"),
-            permissions=("chat.add_chatsettingsrevision", "chat.force_fallback"),
+            permissions=SWITCH_FORCING,
             run=force_fallback,
             form=ForceFallbackForm,
             changes=forcing_changes,
@@ -288,7 +293,7 @@ ACTIONS: dict[str, PanelAction] = {
             icon="money_off",
             explanation=gettext_lazy("The confidence chooses the route of each question again."),
             verb=gettext_lazy("Stop forcing"),
-            permissions=("chat.add_chatsettingsrevision", "chat.force_fallback"),
+            permissions=SWITCH_FORCING,
             run=stop_forcing,
             form=ReasonForm,
             changes=stopping_changes,

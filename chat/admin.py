@@ -1,4 +1,5 @@
-"""Screens of the chat: API keys, conversations, calibrations; its settings are in `chat.settings_screen`."""
+"""Screens of the chat: API keys, conversations, calibrations; its settings are in `chat.settings_screen` and
+`chat.groups_screen`."""
 
 from __future__ import annotations
 
@@ -24,13 +25,14 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from chat.authentication import issue_key
+from chat.groups_screen import GroupPolicyAdmin
 from chat.models import ApiKey, Calibration, Conversation
 from chat.reliability import kinds_of_negative, reliability_curve
 from chat.screens import confirmation
 from chat.settings_screen import SettingsAdmin
 from telemetry.screens import ReadOnlyAdmin
 
-__all__ = ["ApiKeyAdmin", "CalibrationAdmin", "ConversationAdmin", "SettingsAdmin"]
+__all__ = ["ApiKeyAdmin", "CalibrationAdmin", "ConversationAdmin", "GroupPolicyAdmin", "SettingsAdmin"]
 
 
 @admin.register(Conversation)

@@ -28,7 +28,7 @@ from chat.answers import (
     SourcesFound,
     StillWaiting,
 )
-from chat.attempts import Attempt, Outcome, Shown, answer_by_provider, answer_locally, once_taken
+from chat.attempts import Attempt, Outcome, Shown, after_caution, answer_by_provider, answer_locally, once_taken
 from chat.confidence import Confidence, read, score
 from chat.control import ChatPolicy
 from chat.evidence import EVIDENCE_PASSAGES, Packed, pack, pack_whole
@@ -61,7 +61,6 @@ logger = logging.getLogger(__name__)
 
 LONGEST_QUESTION = 8000
 PROVIDER_CONTEXT_TOKENS = 4000
-NEVER_LEAVES = "local-only"
 
 Parts = Generator[AnswerPart, None, None]
 
@@ -84,7 +83,7 @@ def answer_stream(
     Raises `InvalidQuestion`, `PermissionRefused`, `FallbackFailed`, the search's and the engine's errors. A question
     that was taken in leaves an event, also when it fails; closing the generator cancels.
     """
-    path = _admit(question, asker, control.current(), engine, cancelled)
+    path = _admit(question, asker, control.current_for(asker.groups), engine, cancelled)
     try:
         yield from _follow(path)
     except (Exception, GeneratorExit) as exc:
@@ -103,6 +102,7 @@ class _Path:
     asker: Asker
     policy: ChatPolicy
     tau: float
+    paid: Paid
     forced: bool
     conversation: Conversation | None
     engine: Engine | None
@@ -149,7 +149,8 @@ def _admit(
         raise InvalidQuestion("tau", _("tau lies between 0 and 1."))
     if question.tau not in (None, policy.tau) and not asker.may_set_tau:
         raise PermissionRefused("tau", _("You may not choose tau."))
-    forced = policy.fallback_forced()
+    paid = policy.paid()
+    forced = policy.fallback_forced() and paid is Paid.ALLOWED  # the switch is no reason to answer nobody
     if question.force_fallback and not forced and not asker.may_force:
         raise PermissionRefused("forceFallback", _("You may not force the paid fallback."))
     conversation = recording.conversation_for(question, asker)
@@ -159,6 +160,7 @@ def _admit(
         asker=asker,
         policy=policy,
         tau=policy.tau if question.tau is None else question.tau,
+        paid=paid,
         forced=forced or question.force_fallback,
         conversation=conversation,
         engine=engine,
@@ -169,8 +171,7 @@ def _admit(
 def _follow(path: _Path) -> Parts:
     _refuse_what_cannot_be_written(path)
     found = _search(path)
-    paid = Paid.ALLOWED if path.policy.fallback_allowed else Paid.OFF
-    decision = _decide(path, found, paid)
+    decision = _decide(path, found)
     outcome = Outcome(
         packed=pack(found.retrieval.selected, found.confidence.reading.sentences, path.policy.prompt_context_tokens)
     )
@@ -179,23 +180,35 @@ def _follow(path: _Path) -> Parts:
         yield sources
         yield _finish(path, found, decision, outcome)
         return
-    if decision.route == "local":
-        outcome = yield from once_taken(sources, _showing(path, _ask_engine(path, found, outcome.packed)))
-        if outcome.failure is not None:
-            decision = _decide(path, found, paid, outcome.failure)
-    else:
+    if decision.route != "local":
         yield sources
-    if decision.route == "fallback":
-        try:
-            outcome = yield from _ask_paid(path, found)
-        except FallbackUnavailable as exc:
-            decision = _decide(path, found, exc.paid, outcome.failure)
+    decision, outcome = yield from _take(path, found, decision, outcome, sources)
     if decision.route == "error":
         raise outcome.error or EngineUnavailable("the local model gave no answer")
     if decision.route == "abstain":
         outcome = Outcome(wording.abstention(decision, _sources(found, Outcome())), generate_ms=outcome.generate_ms)
     yield from _show_final(path, found, outcome)
     yield _finish(path, found, decision, outcome)
+
+
+def _take(
+    path: _Path, found: _Found, decision: RouteDecision, outcome: Outcome, sources: SourcesFound
+) -> Generator[AnswerPart, None, tuple[RouteDecision, Outcome]]:
+    """Go the decided way; where it ends without an answer, the one decided then. No way is gone twice."""
+    while decision.route in ("local", "fallback"):
+        if decision.route == "local":
+            attempt = _ask_engine(path, found, decision, outcome.packed)
+            outcome = yield from once_taken(sources, _showing(path, attempt))
+            if outcome.failure is None:
+                break
+        else:
+            try:
+                outcome = yield from _ask_paid(path, found)
+                break
+            except FallbackUnavailable as exc:
+                path.paid = exc.paid
+        decision = _decide(path, found, outcome.failure)
+    return decision, outcome
 
 
 def _refuse_what_cannot_be_written(path: _Path) -> None:
@@ -206,7 +219,7 @@ def _refuse_what_cannot_be_written(path: _Path) -> None:
     """
     question, policy = path.question, path.policy
     writes = question.generate and policy.answer_mode == ChatSettingsRevision.Mode.GENERATE
-    may_pay = path.forced or policy.fallback_allowed
+    may_pay = path.forced or path.paid is Paid.ALLOWED
     if not writes or may_pay or question.priority is not Priority.CHAT:
         return
     status = path.engine.status() if path.engine else engine_status()
@@ -245,20 +258,21 @@ def _look_up(path: _Path, asked: str) -> _Found:
     return _Found(retrieval, confidence)
 
 
-def _decide(path: _Path, found: _Found, paid: Paid, failed: LocalFailure | None = None) -> RouteDecision:
+def _decide(path: _Path, found: _Found, failed: LocalFailure | None = None) -> RouteDecision:
     return choose_route(
         confidence=found.confidence.value,
         tau=path.tau,
         forced=path.forced,
-        paid=paid,
+        paid=path.paid,
         found=bool(found.retrieval.selected),
         local_failed=failed,
         pay_for_overload=path.policy.fallback_on_overload,
+        warn=path.policy.warns,
     )
 
 
-def _ask_engine(path: _Path, found: _Found, packed: Packed) -> Attempt:
-    return answer_locally(
+def _ask_engine(path: _Path, found: _Found, decision: RouteDecision, packed: Packed) -> Attempt:
+    attempt = answer_locally(
         found.retrieval.query,
         packed,
         found.confidence.reading.sentences,
@@ -268,16 +282,20 @@ def _ask_engine(path: _Path, found: _Found, packed: Packed) -> Attempt:
         priority=path.question.priority,
         cancelled=path.cancelled,
     )
+    caution = wording.caution(decision, confidence=found.confidence.value, tau=path.tau)
+    return after_caution(caution, attempt) if caution else attempt
 
 
 def _ask_paid(path: _Path, found: _Found) -> Shown:
     """Whole passages, since the provider's model is strong; what must not leave this machine stays here."""
-    may_leave = [chunk for chunk in found.retrieval.selected if NEVER_LEAVES not in chunk.labels]
+    may_leave = [chunk for chunk in found.retrieval.selected if not path.policy.kept_by(chunk.labels)]
     kept = len(found.retrieval.selected) - len(may_leave)
     if kept and not may_leave:
         raise FallbackUnavailable(Paid.LOCAL_ONLY)
     if kept:
-        path.warnings.append(_("%(count)d passages marked local-only were not sent.") % {"count": kept})
+        labels = sorted({label for chunk in found.retrieval.selected for label in path.policy.kept_by(chunk.labels)})
+        values = {"count": kept, "labels": ", ".join(labels)}
+        path.warnings.append(_("%(count)d passages marked %(labels)s were not sent.") % values)
     packed = pack_whole(may_leave, PROVIDER_CONTEXT_TOKENS)
     attempt = answer_by_provider(
         found.retrieval.query,
@@ -371,6 +389,7 @@ def _assemble(path: _Path, found: _Found, decision: RouteDecision, outcome: Outc
         conversation_id=path.conversation.pk if path.conversation and kept else None,
         cost_usd=outcome.spending.cost_usd if outcome.spending else Decimal(0),
         warnings=(*path.question.warnings, *path.warnings),
+        caution=outcome.caution,
         grounded=outcome.grounded,
         scorer=found.confidence.scorer,
         mean_logprob=outcome.result.mean_logprob if outcome.result else None,

@@ -135,8 +135,9 @@ class StillWaiting:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The end of a question. `confidence` and `tau` are what the route was chosen by; `reason` is a stable code and
-    `reason_text` the same in words; `timings` are milliseconds; `grounded` is None where nothing was checked; `ranking`
-    is the ids of the chunks found, the selected first, for whoever measures retrieval."""
+    `reason_text` the same in words; `caution` is the warning that `text` begins with where it may not be the answer;
+    `timings` are milliseconds; `grounded` is None where nothing was checked; `ranking` is the ids of the chunks found,
+    the selected first, for whoever measures retrieval."""
 
     text: str
     used: Route
@@ -160,6 +161,7 @@ class Answer:
     mean_logprob: float | None = None
     min_logprob: float | None = None
     ranking: tuple[int, ...] = ()
+    caution: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """The body of `POST /api/ai/chat`: `text`, `used` and `C` as older clients know them, and AION's own keys."""
@@ -180,6 +182,7 @@ class Answer:
             "eventId": str(self.event_id) if self.event_id else None,
             "conversationId": str(self.conversation_id) if self.conversation_id else None,
             "costUsd": float(self.cost_usd),
+            "caution": self.caution,
             "warnings": list(self.warnings),
             "grounded": self.grounded,
             "scorer": self.scorer,

@@ -29,7 +29,8 @@ from inference.serving import get_engine
 
 @dataclass(slots=True)
 class Outcome:
-    """What an attempt came to. `failure` says why there is no text, `error` what raised it."""
+    """What an attempt came to. `failure` says why there is no text, `error` what raised it; `caution` is what the text
+    begins with where AION is not sure."""
 
     text: str = ""
     mode: Mode = ""
@@ -37,6 +38,7 @@ class Outcome:
     cited: frozenset[int] = frozenset()
     result: GenerationResult | None = None
     grounded: bool | None = None
+    caution: str = ""
     failure: LocalFailure | None = None
     error: InferenceError | None = None
     spending: Spending | None = None
@@ -119,6 +121,22 @@ def answer_by_provider(
     outcome = _drafted(said, packed, (time.monotonic() - started) * 1000)
     outcome.spending = spending
     return outcome
+
+
+def after_caution(caution: str, attempt: Attempt) -> Attempt:
+    """The same attempt, its answer and the first sentence it releases preceded by a caution."""
+    opening = f"{caution}\n\n"
+    while True:
+        try:
+            part = next(attempt)
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            if outcome.failure is None:
+                outcome.caution, outcome.text = caution, f"{caution}\n\n{outcome.text}"
+            return outcome
+        if isinstance(part, SentenceReleased):
+            part, opening = SentenceReleased(opening + part.text), ""
+        yield part
 
 
 def once_taken(sources: SourcesFound, answering: Shown) -> Shown:

@@ -1,15 +1,19 @@
-"""The chat's settings as revisions: the newest row over the environment's defaults. Append-only, restorable."""
+"""The chat's settings as revisions: the newest row over the environment's defaults. Append-only, restorable.
+
+A user group may differ in some of them (`GroupPolicyRevision`); whoever is in several such groups gets the strictest.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
+from datetime import time as time_of_day
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -19,13 +23,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat.exceptions import InvalidSettings
-from chat.models import ChatSettingsRevision
+from chat.models import ChatSettingsRevision, GroupPolicyRevision, Revision
 from chat.prompts import DEFAULT_SYSTEM_PROMPT
+from chat.router import Paid
 from inference import bundled
 from retrieval.results import SearchSettings
 from telemetry import events
 
+R = TypeVar("R", bound=Revision)
+
 CACHE_S = 1.0
+NEVER_LEAVES = "local-only"  # whatever staff choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class ChatPolicy:
     tau: float
     scorer: str
     answer_mode: str
+    on_low_confidence: str
     dense_candidates: int
     text_candidates: int
     top_k: int
@@ -49,6 +58,9 @@ class ChatPolicy:
     fallback_allowed: bool
     fallback_model: str
     fallback_on_overload: bool
+    fallback_from: time_of_day | None
+    fallback_to: time_of_day | None
+    labels_that_stay: tuple[str, ...]
     forced_fallback_until: datetime | None
     revision: int | None = None
 
@@ -61,21 +73,98 @@ class ChatPolicy:
             mmr_lambda=self.mmr_lambda,
         )
 
+    @property
+    def warns(self) -> bool:
+        """Whether low confidence is answered with a warning where nothing may be paid."""
+        return self.on_low_confidence == Revision.OnLowConfidence.WARN
+
     def fallback_forced(self, now: datetime | None = None) -> bool:
         """Whether the timed switch is on; it turns itself off."""
         return self.forced_fallback_until is not None and (now or timezone.now()) < self.forced_fallback_until
 
+    def paid(self, now: datetime | None = None) -> Paid:
+        """Whether the paid API may be used at this moment, as far as staff decide that."""
+        if not self.fallback_allowed:
+            return Paid.OFF
+        return Paid.ALLOWED if self._in_hours(timezone.localtime(now).time()) else Paid.OUTSIDE_HOURS
 
-_cached: tuple[float, ChatPolicy] | None = None
+    def kept_by(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Those of the labels that never leave the machine; capitals make no difference."""
+        staying = {label.casefold() for label in self.labels_that_stay}
+        return tuple(label for label in labels if label.casefold() in staying)
+
+    def _in_hours(self, now: time_of_day) -> bool:
+        """From the first hour to before the last, which may be after midnight."""
+        if self.fallback_from is None or self.fallback_to is None:
+            return True
+        if self.fallback_from < self.fallback_to:
+            return self.fallback_from <= now < self.fallback_to
+        return now >= self.fallback_from or now < self.fallback_to
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDifference:
+    """What a user group has otherwise than the rest; None is as for everybody."""
+
+    group: str
+    tau: float | None = None
+    fallback_allowed: bool | None = None
+    on_low_confidence: str | None = None
+
+    def over(self, general: ChatPolicy) -> ChatPolicy:
+        """The general policy as this group has it."""
+        chosen = {name: getattr(self, name) for name in GroupPolicyRevision.INHERITED}
+        return replace(general, **{name: value for name, value in chosen.items() if value is not None})
+
+
+_cached: tuple[float, ChatPolicy, Mapping[str, GroupDifference]] | None = None
 _instead: ContextVar[Mapping[str, Any]] = ContextVar("chat_policy_instead", default=MappingProxyType({}))
 
 
 def current() -> ChatPolicy:
-    """The policy in force; read from the database at most once a second."""
+    """The general policy in force; read from the database at most once a second."""
+    return current_for(None)
+
+
+def current_for(groups: Collection[str] | None) -> ChatPolicy:
+    """The policy in force for a member of these groups; for None (a service, a superuser) the general one."""
+    general, differences = _in_force()
+    concerned = [differences[name] for name in groups or () if name in differences]
+    return replace(strictest(general, concerned), **_instead.get())
+
+
+def differences_in_force() -> tuple[GroupDifference, ...]:
+    """The groups that differ from the general policy, by name."""
+    return tuple(_in_force()[1].values())
+
+
+def strictest(general: ChatPolicy, differences: Collection[GroupDifference]) -> ChatPolicy:
+    """The highest tau, the paid API only where each of the groups has it, abstaining rather than warning. Pure."""
+    if not differences:
+        return general
+    each = [difference.over(general) for difference in differences]
+    choices = Revision.OnLowConfidence
+    return replace(
+        general,
+        tau=max(policy.tau for policy in each),
+        fallback_allowed=all(policy.fallback_allowed for policy in each),
+        on_low_confidence=choices.WARN if all(policy.warns for policy in each) else choices.ABSTAIN,
+    )
+
+
+def _in_force() -> tuple[ChatPolicy, Mapping[str, GroupDifference]]:
     global _cached
     if _cached is None or time.monotonic() - _cached[0] >= CACHE_S:
-        _cached = (time.monotonic(), _policy_of(ChatSettingsRevision.objects.order_by("-id").first()))
-    return replace(_cached[1], **_instead.get())
+        general = _policy_of(ChatSettingsRevision.objects.order_by("-id").first())
+        _cached = (time.monotonic(), general, _differences())
+    return _cached[1:]
+
+
+def _differences() -> dict[str, GroupDifference]:
+    """What the newest row of each group says; one that says nothing ends the group's difference."""
+    newest = GroupPolicyRevision.objects.order_by("group_name", "-id").distinct("group_name")
+    rows = newest.values_list("group_name", *GroupPolicyRevision.INHERITED)
+    return {row[0]: GroupDifference(*row) for row in rows if any(value is not None for value in row[1:])}
 
 
 @contextmanager
@@ -105,6 +194,7 @@ def defaults() -> ChatPolicy:
         tau=settings.AION_TAU_CONFIDENCE,
         scorer=ChatSettingsRevision.Scorer.CALIBRATED,
         answer_mode=modes.QUOTE_FIRST if bundled.is_configured() else modes.GENERATE,
+        on_low_confidence=Revision.OnLowConfidence.ABSTAIN,
         dense_candidates=sizes.dense_candidates,
         text_candidates=sizes.text_candidates,
         top_k=sizes.top_k,
@@ -119,6 +209,9 @@ def defaults() -> ChatPolicy:
         fallback_allowed=settings.AION_FALLBACK_ENABLED,
         fallback_model=settings.AION_FALLBACK_MODEL,
         fallback_on_overload=False,
+        fallback_from=None,
+        fallback_to=None,
+        labels_that_stay=(NEVER_LEAVES,),
         forced_fallback_until=None,
     )
 
@@ -140,6 +233,20 @@ def restore(revision: ChatSettingsRevision, *, by: AbstractBaseUser | None, reas
         return _append(_values_of(revision), before=_values_of(latest), by=by, reason=reason, restored_from=revision)
 
 
+def revise_group(
+    group: str, changes: Mapping[str, Any], *, by: AbstractBaseUser | None, reason: str = ""
+) -> GroupPolicyRevision:
+    """Put `changes` over what a user group has otherwise. `None` is as for everybody. Raises `InvalidSettings`."""
+    unknown = sorted(set(changes) - set(GroupPolicyRevision.INHERITED))
+    if unknown:
+        raise InvalidSettings(unknown[0], _("There is no setting “%(name)s”.") % {"name": unknown[0]})
+    with transaction.atomic():
+        latest = GroupPolicyRevision.objects.select_for_update().filter(group_name=group).first()
+        before = {name: getattr(latest, name, None) for name in GroupPolicyRevision.INHERITED}
+        revision = GroupPolicyRevision(group_name=group, **before | dict(changes), by_id=by.pk if by else None)
+        return _insert(revision, before=before, reason=reason, about={"group": group})
+
+
 def _append(
     values: Mapping[str, Any],
     *,
@@ -148,18 +255,26 @@ def _append(
     reason: str,
     restored_from: ChatSettingsRevision | None = None,
 ) -> ChatSettingsRevision:
-    revision = ChatSettingsRevision(**values, by_id=by.pk if by else None, reason=reason, restored_from=restored_from)
+    revision = ChatSettingsRevision(**values, by_id=by.pk if by else None, restored_from=restored_from)
+    return _insert(revision, before=before, reason=reason)
+
+
+def _insert(
+    revision: R, *, before: Mapping[str, Any], reason: str, about: Mapping[str, Any] = MappingProxyType({})
+) -> R:
+    """Check and store a new revision, and leave an event of what it changed. Raises `InvalidSettings`."""
+    revision.reason = reason
     try:
         revision.full_clean()
     except ValidationError as exc:
         field, messages = next(iter(exc.message_dict.items()))
         raise InvalidSettings(field, messages[0]) from exc
     revision.save()
-    changed = {name: _plain(values[name]) for name in values if values[name] != before[name]}
+    changed = {name: _plain(getattr(revision, name)) for name in before if getattr(revision, name) != before[name]}
     events.record(
         events.EventKind.SETTINGS,
         value=1,
-        meta={"revision": revision.pk, "changed": changed, "by": by.pk if by else None, "reason": reason},
+        meta={"revision": revision.pk, **about, "changed": changed, "by": revision.by_id, "reason": reason},
         tenant=settings.PRIMARY_TENANT_ID,
     )
     transaction.on_commit(forget)
@@ -174,8 +289,9 @@ def _policy_of(revision: ChatSettingsRevision | None) -> ChatPolicy:
     if revision is None:
         return defaults()
     chosen = {name: value for name, value in _values_of(revision).items() if value is not None}
+    chosen["labels_that_stay"] = tuple(dict.fromkeys((NEVER_LEAVES, *chosen.get("labels_that_stay", ()))))
     return replace(defaults(), **chosen, revision=revision.pk)
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, datetime | time_of_day) else value

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -99,8 +100,35 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
 
-class ChatSettingsRevision(models.Model):
-    """One state of the chat's settings; the newest row is in force. Rows are never changed. Null inherits."""
+class Revision(models.Model):
+    """One state of something that staff tune; the newest is in force. Rows are never changed. Null inherits."""
+
+    class OnLowConfidence(models.TextChoices):
+        ABSTAIN = "abstain", _("say that it was not found")
+        WARN = "warn", _("answer with a warning")
+
+    reason = models.CharField(_("reason of the change"), max_length=300, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("changed by")
+    )
+    at = models.DateTimeField(_("changed"), auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert; a revision that exists is never rewritten."""
+        if not self._state.adding:
+            raise ValueError("a settings revision is never changed; add a new one")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refuse: the history of what was in force stays whole."""
+        raise ValueError("a settings revision is never deleted")
+
+
+class ChatSettingsRevision(Revision):
+    """One state of the chat's settings."""
 
     class Scorer(models.TextChoices):
         CALIBRATED = "calibrated", _("calibrated")
@@ -115,6 +143,7 @@ class ChatSettingsRevision(models.Model):
         "tau",
         "scorer",
         "answer_mode",
+        "on_low_confidence",
         "dense_candidates",
         "text_candidates",
         "top_k",
@@ -129,12 +158,18 @@ class ChatSettingsRevision(models.Model):
         "fallback_allowed",
         "fallback_model",
         "fallback_on_overload",
+        "fallback_from",
+        "fallback_to",
+        "labels_that_stay",
         "forced_fallback_until",
     )
 
     tau = models.FloatField(_("tau (confidence threshold)"), null=True, blank=True, validators=between(0, 1))
     scorer = models.CharField(_("scorer"), max_length=20, choices=Scorer, null=True, blank=True)  # noqa: DJ001
     answer_mode = models.CharField(_("answer mode"), max_length=12, choices=Mode, null=True, blank=True)  # noqa: DJ001
+    on_low_confidence = models.CharField(  # noqa: DJ001
+        _("on low confidence"), max_length=8, choices=Revision.OnLowConfidence, null=True, blank=True
+    )
     dense_candidates = models.PositiveSmallIntegerField(
         _("dense candidates"), null=True, blank=True, validators=between(1, 200)
     )
@@ -157,14 +192,13 @@ class ChatSettingsRevision(models.Model):
     fallback_allowed = models.BooleanField(_("paid fallback allowed"), null=True, blank=True)
     fallback_model = models.CharField(_("fallback model"), max_length=120, null=True, blank=True)  # noqa: DJ001
     fallback_on_overload = models.BooleanField(_("overload may use the paid fallback"), null=True, blank=True)
-    forced_fallback_until = models.DateTimeField(_("fallback forced until"), null=True, blank=True)
-
-    reason = models.CharField(_("reason of the change"), max_length=300, blank=True)
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("changed by")
+    fallback_from = models.TimeField(_("paid fallback from"), null=True, blank=True)
+    fallback_to = models.TimeField(_("paid fallback until"), null=True, blank=True)
+    labels_that_stay = ArrayField(
+        models.CharField(max_length=80), null=True, blank=True, verbose_name=_("labels that never leave")
     )
+    forced_fallback_until = models.DateTimeField(_("fallback forced until"), null=True, blank=True)
     restored_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True)
-    at = models.DateTimeField(_("changed"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("settings revision")
@@ -177,15 +211,40 @@ class ChatSettingsRevision(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert; a revision that exists is never rewritten."""
-        if not self._state.adding:
-            raise ValueError("a settings revision is never changed; add a new one")
-        super().save(*args, **kwargs)
+    def clean(self) -> None:
+        """Hours have a beginning and an end."""
+        if (self.fallback_from is None) != (self.fallback_to is None):
+            missing = "fallback_from" if self.fallback_from is None else "fallback_to"
+            raise ValidationError({missing: _("Give both hours, or leave both empty.")})
+        if self.fallback_from is not None and self.fallback_from == self.fallback_to:
+            raise ValidationError({"fallback_to": _("The hours end when they begin. For always, leave both empty.")})
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Refuse: the history of what was in force stays whole."""
-        raise ValueError("a settings revision is never deleted")
+
+class GroupPolicyRevision(Revision):
+    """What one user group has otherwise than the rest; the newest row of each group is in force."""
+
+    INHERITED: ClassVar[tuple[str, ...]] = ("tau", "fallback_allowed", "on_low_confidence")
+
+    group_name = models.CharField(_("group"), max_length=150)
+    tau = models.FloatField(_("tau (confidence threshold)"), null=True, blank=True, validators=between(0, 1))
+    fallback_allowed = models.BooleanField(_("paid fallback allowed"), null=True, blank=True)
+    on_low_confidence = models.CharField(  # noqa: DJ001
+        _("on low confidence"), max_length=8, choices=Revision.OnLowConfidence, null=True, blank=True
+    )
+
+    class Meta:
+        verbose_name = _("difference of a group")
+        verbose_name_plural = _("differences by group")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tau__isnull=True) | Q(tau__gte=0, tau__lte=1), name="tau_of_group_is_a_share"
+            ),
+        ]
+        indexes = [models.Index(fields=["group_name", "-id"], name="newest_of_group")]
+
+    def __str__(self) -> str:
+        return f"{self.group_name} #{self.pk}"
 
 
 class Calibration(models.Model):

@@ -12,6 +12,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from chat.forcing import forcing_banner
 from chat.serializers import MAX_MESSAGE_CHARACTERS
 from chat.suggestions import suggested_questions
 
@@ -42,6 +43,7 @@ def chat_page(request: HttpRequest) -> HttpResponse:
     context = {
         "suggestions": suggested_questions(groups=groups),
         "max_characters": MAX_MESSAGE_CHARACTERS,
+        "forcing": forcing_banner(user),
     }
     return confined(render(request, "chat/page.html", context))
 

@@ -15,6 +15,7 @@ from chat.models import ApiKey
 
 SET_TAU: Final = "chat.set_tau"
 FORCE_FALLBACK: Final = "chat.force_fallback"
+SWITCH_FORCING: Final = ("chat.add_chatsettingsrevision", FORCE_FALLBACK)  # for everybody, by the timed switch
 
 
 class MayChat(BasePermission):

@@ -138,6 +138,7 @@ def _answered(answer: Answer) -> dict[str, Json]:
         "timings": dict(answer.timings),
         "costUsd": float(answer.cost_usd),
         "conversationId": str(answer.conversation_id) if answer.conversation_id else None,
+        "caution": answer.caution,
         "grounded": answer.grounded,
         "meanLogprob": answer.mean_logprob,
         "minLogprob": answer.min_logprob,
@@ -169,7 +170,8 @@ def _append_turns(conversation: Conversation, question: Question, answer: Answer
     elif not Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now()):
         return  # deleted while the answer was written: it stays so
     meta: dict[str, object] = {"used": answer.used, "C": answer.confidence, "tau": answer.tau, "mode": answer.mode}
-    meta |= {"reasonText": answer.reason_text, "sources": [source.as_dict() for source in answer.sources]}
+    meta |= {"reason": answer.reason, "reasonText": answer.reason_text}
+    meta |= {"sources": [source.as_dict() for source in answer.sources]}
     Message.objects.bulk_create(
         [
             Message(conversation=conversation, role=Message.Role.USER, text=question.text),

@@ -12,6 +12,7 @@ class Reason(StrEnum):
 
     CONFIDENT = "confident"
     LOW_CONFIDENCE = "low_confidence"
+    LOW_CONFIDENCE_WARNED = "low_confidence_warned"
     NOTHING_FOUND = "nothing_found"
     FORCED = "forced"
     EMPTY_ANSWER = "empty_answer"
@@ -34,6 +35,7 @@ class Paid(StrEnum):
 
     ALLOWED = "allowed"
     OFF = "off"
+    OUTSIDE_HOURS = "outside_hours"
     BUDGET_SPENT = "budget_spent"
     LOCAL_ONLY = "local_only"
 
@@ -64,10 +66,12 @@ def choose_route(
     found: bool = True,
     local_failed: LocalFailure | None = None,
     pay_for_overload: bool = False,
+    warn: bool = False,
 ) -> RouteDecision:
     """Decide. Asked again with `local_failed` after a local attempt, and with `paid=BUDGET_SPENT` after a refusal.
 
-    Without a single passage found nothing can be answered from the documents, whatever tau is.
+    Without a single passage found nothing can be answered from the documents, whatever tau is. With `warn` the local
+    model answers with a warning where confidence is low and nothing may be paid; what it then fails at is no answer.
     """
     reason = _reason(confidence, tau, forced, found, local_failed)
     if reason is Reason.CONFIDENT:
@@ -75,6 +79,8 @@ def choose_route(
     may_pay = paid is Paid.ALLOWED and (reason is not Reason.OVERLOADED or pay_for_overload)
     if may_pay:
         return RouteDecision("fallback", reason, paid)
+    if warn and reason is Reason.LOW_CONFIDENCE:
+        return RouteDecision("local", Reason.LOW_CONFIDENCE_WARNED, paid)
     broken = reason in (Reason.ENGINE_FAILED, Reason.OVERLOADED)
     return RouteDecision("error" if broken else "abstain", reason, paid)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -65,8 +66,10 @@ def shown(name: str, value: Any) -> str:
         return "—" if inherited is None else gettext("default (%(value)s)") % {"value": shown(name, inherited)}
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
-    if hasattr(value, "tzinfo"):
+    if isinstance(value, datetime):
         return localize(timezone.localtime(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(value)
     choices = dict(ChatSettingsRevision._meta.get_field(name).flatchoices)  # type: ignore[union-attr]
     text = str(choices.get(value, localize(value)))
     return text if len(text) <= 90 else f"{text[:90]}…"
@@ -77,10 +80,12 @@ def values_of(revision: ChatSettingsRevision | None) -> dict[str, Any]:
     return {name: getattr(revision, name, None) for name in ChatSettingsRevision.INHERITED}
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, show: Callable[[str, Any], str] = shown
+) -> list[Change]:
     """What changes between two states of the settings, in words."""
     return [
-        (label(name), shown(name, before.get(name)), shown(name, after[name]))
+        (label(name), show(name, before.get(name)), show(name, after[name]))
         for name in ChatSettingsRevision.INHERITED
         if name in after and after[name] != before.get(name)
     ]

@@ -100,6 +100,9 @@ class ChatResponse(serializers.Serializer[Any]):
     eventId = serializers.UUIDField(allow_null=True)  # noqa: N815
     conversationId = serializers.UUIDField(allow_null=True)  # noqa: N815
     costUsd = serializers.FloatField()  # noqa: N815
+    caution = serializers.CharField(
+        allow_blank=True, help_text="The warning that `text` begins with where the documents may not answer."
+    )
     warnings = serializers.ListField(child=serializers.CharField())
     grounded = serializers.BooleanField(allow_null=True)
     scorer = serializers.CharField()

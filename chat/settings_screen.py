@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
+from django.db.models import Func, QuerySet
 from django.forms import CharField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from chat import control
 from chat.exceptions import InvalidSettings
 from chat.models import ChatSettingsRevision
 from chat.screens import confirmation, differences, label, shown, values_of
 from chat.tau_lab.screen import lab_context
+from retrieval.models import Document
 from telemetry.screens import ReadOnlyAdmin
 
 SETTINGS_FIELDS = tuple(name for name in ChatSettingsRevision.INHERITED if name != "forced_fallback_until")
 SETTINGS_FIELDSETS = (
-    (_("Route"), {"fields": (("tau", "scorer"), "answer_mode")}),
+    (_("Route"), {"fields": (("tau", "scorer"), ("answer_mode", "on_low_confidence"))}),
     (_("Retrieval"), {"fields": (("dense_candidates", "text_candidates"), ("top_k", "mmr_lambda"))}),
     (
         _("Generation"),
@@ -39,7 +43,17 @@ SETTINGS_FIELDSETS = (
             )
         },
     ),
-    (_("Paid fallback"), {"fields": (("fallback_allowed", "fallback_on_overload"), "fallback_model")}),
+    (
+        _("Paid fallback"),
+        {
+            "fields": (
+                ("fallback_allowed", "fallback_on_overload"),
+                ("fallback_from", "fallback_to"),
+                "fallback_model",
+                "labels_that_stay",
+            )
+        },
+    ),
     (_("Why"), {"fields": ("reason",)}),
 )
 SETTINGS_HELP = {
@@ -48,6 +62,10 @@ SETTINGS_HELP = {
     ),
     "scorer": _("How the confidence C is computed."),
     "answer_mode": _("Whether the model writes, or AION only quotes."),
+    "on_low_confidence": _(
+        "What happens below tau where the paid API is not to be had. With a warning the local model answers all the "
+        "same, provided the documents support what it writes, and says first how unsure it is."
+    ),
     "dense_candidates": _("How many passages the search by meaning brings."),
     "text_candidates": _("How many passages the search by words brings."),
     "top_k": _("How many of them are kept."),
@@ -62,7 +80,24 @@ SETTINGS_HELP = {
     "fallback_allowed": _("Costs money, always within the budget."),
     "fallback_on_overload": _("Whether a full queue may cost money."),
     "fallback_model": _("The paid model's name at the provider."),
+    "fallback_from": _("From this hour on the paid API may be used; leave both empty for always."),
+    "fallback_to": _("From this hour on no longer. It may be after midnight, as in 22:00 to 6:00."),
+    "labels_that_stay": _(
+        "Passages of documents with one of these labels are never sent to the paid API. Separate them by commas; "
+        "“local-only” is always among them."
+    ),
 }
+
+
+class LabelsField(CharField):
+    """Labels separated by commas, as the documents' own form takes them; "local-only" need not be named."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        names = dict.fromkeys(name.strip() for name in super().clean(value).split(","))
+        return [name for name in names if name and name.casefold() != control.NEVER_LEAVES]
 
 
 class SettingsForm(ModelForm[ChatSettingsRevision]):
@@ -71,15 +106,27 @@ class SettingsForm(ModelForm[ChatSettingsRevision]):
     reason = CharField(
         label=_("reason of the change"), max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
     )
+    labels_that_stay = LabelsField(
+        label=_("labels that never leave"), required=False, max_length=1000, widget=UnfoldAdminTextInputWidget
+    )
+
+    class Meta:
+        widgets: ClassVar = dict.fromkeys(
+            ("fallback_from", "fallback_to"), UnfoldAdminTextInputWidget(attrs={"type": "time"})
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         inherited = control.defaults()
         for name in SETTINGS_FIELDS:
-            default = shown(name, getattr(inherited, name))
-            self.fields[name].help_text = format_html(
-                "{} {}", SETTINGS_HELP[name], gettext("Empty: %(default)s.") % {"default": default}
-            )
+            default = getattr(inherited, name)
+            empty = "" if default is None else gettext("Empty: %(default)s.") % {"default": shown(name, default)}
+            self.fields[name].help_text = format_html("{} {}", SETTINGS_HELP[name], empty)
+        if labels := ", ".join(_labels_in_use()):
+            used = gettext("The documents have: %(labels)s.") % {"labels": labels}
+            self.fields["labels_that_stay"].help_text = format_html("{} {}", SETTINGS_HELP["labels_that_stay"], used)
+        for field in self.fields.values():
+            field.label = capfirst(str(field.label))
 
 
 @admin.register(ChatSettingsRevision)
@@ -221,6 +268,12 @@ class SettingsAdmin(ReadOnlyAdmin):
         return ("in_force", _("in force")) if revision.pk == control.current().revision else None
 
 
+def _labels_in_use() -> QuerySet[Document, str]:
+    documents = Document.objects.filter(tenant=settings.PRIMARY_TENANT_ID, collection="main")
+    each = documents.annotate(label=Func("labels", function="unnest"))
+    return each.order_by("label").values_list("label", flat=True).distinct()
+
+
 def before_of(revision: ChatSettingsRevision) -> ChatSettingsRevision | None:
     """The revision that was in force before this one."""
     return ChatSettingsRevision.objects.filter(pk__lt=revision.pk).first()
@@ -233,7 +286,7 @@ def _newest() -> str:
 
 def chosen_in(form: SettingsForm) -> dict[str, Any]:
     """The settings of a valid form; what is empty inherits."""
-    return {name: None if (value := form.cleaned_data[name]) == "" else value for name in SETTINGS_FIELDS}
+    return {name: None if (value := form.cleaned_data[name]) in ("", []) else value for name in SETTINGS_FIELDS}
 
 
 def _person(request: HttpRequest) -> AbstractBaseUser:

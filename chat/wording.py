@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from django.utils import translation
-from django.utils.formats import number_format
+from django.utils import timezone, translation
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from chat.answers import Source
@@ -20,6 +21,7 @@ def explain(decision: RouteDecision, *, confidence: float, tau: float) -> str:
     sentence = {
         Reason.CONFIDENT: _("Confidence %(confidence)s reaches tau %(tau)s."),
         Reason.LOW_CONFIDENCE: _("Confidence %(confidence)s is below tau %(tau)s."),
+        Reason.LOW_CONFIDENCE_WARNED: _("Confidence %(confidence)s is below tau %(tau)s: answered with a warning."),
         Reason.NOTHING_FOUND: _("No passage was found."),
         Reason.FORCED: _("The paid fallback was asked for."),
         Reason.EMPTY_ANSWER: _("The local model gave an empty answer."),
@@ -31,10 +33,11 @@ def explain(decision: RouteDecision, *, confidence: float, tau: float) -> str:
 
 
 def _why_not_paid(decision: RouteDecision) -> str:
-    if decision.route in ("local", "fallback"):
+    if decision.route == "fallback" or decision.reason is Reason.CONFIDENT:
         return ""
     return {
         Paid.OFF: _("The paid fallback is off."),
+        Paid.OUTSIDE_HOURS: _("The paid fallback is outside its hours."),
         Paid.BUDGET_SPENT: _("The budget of the paid fallback is spent."),
         Paid.LOCAL_ONLY: _("The passages found may not leave this machine."),
         Paid.ALLOWED: "",
@@ -53,6 +56,27 @@ def abstention(decision: RouteDecision, related: Sequence[Source]) -> str:
             return opening
         related_line = _("Perhaps related: %(names)s.") % {"names": "; ".join(names)}
         return f"{opening} {related_line}"
+
+
+def caution(decision: RouteDecision, *, confidence: float, tau: float) -> str:
+    """What an answer begins with that the documents may not hold, always in Portuguese; "" for any other."""
+    if decision.reason is not Reason.LOW_CONFIDENCE_WARNED:
+        return ""
+    with translation.override("pt-br"):
+        sentence = _(
+            "Careful: the documents may not answer this question. My confidence is %(confidence)s, below the "
+            "threshold of %(tau)s. Check the sources before you rely on this answer."
+        )
+        return sentence % {"confidence": number_format(confidence, 2), "tau": number_format(tau, 2)}
+
+
+def until(moment: datetime) -> str:
+    """When something ends, as people say it: `14h30`, with the day where that is another."""
+    local = timezone.localtime(moment)
+    at = date_format(local, "TIME_FORMAT")
+    if local.date() == timezone.localdate():
+        return at
+    return _("%(time)s on %(day)s") % {"time": at, "day": date_format(local, "SHORT_DATE_FORMAT")}
 
 
 def sources_line(cited: Sequence[Source]) -> str:

@@ -95,6 +95,7 @@ FILTERS: tuple[tuple[str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("abstained", lambda meta: meta.get("source") == "abstain"),
     ("provider", lambda meta: meta.get("source") != "local"),
     ("empty", lambda meta: not str(meta.get("prompt") or "").strip() or not str(meta.get("reply") or "").strip()),
+    ("doubtful", lambda meta: meta.get("reason") == "low_confidence_warned"),
     ("ungrounded", lambda meta: meta.get("grounded") is False),
 )
 

@@ -27,6 +27,7 @@ Mask = Literal["document", "passage"]
 
 EVALUATOR = Asker(groups=None, may_set_tau=True, may_force=True, is_service=True)
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
+GATED = {"on_low_confidence": ChatSettingsRevision.OnLowConfidence.ABSTAIN}  # a warned answer has passed no gate
 UNPAID = {"fallback_allowed": False, "forced_fallback_until": None}
 NOWHERE = Source(Hidden(), Hidden(), "", has_neighbours=False)
 
@@ -91,7 +92,7 @@ class _Round:
 def ask_all(plan: Plan, engine: Engine | None = None) -> list[Judged]:
     """Every question of the plan, answered. Raises `GoldenFileInvalid` and what the chat path raises."""
     _refuse_too_long([*plan.questions, *plan.off_domain])
-    values: dict[str, Any] = (GREEDY if plan.greedy else {}) | ({} if plan.may_pay else UNPAID)
+    values: dict[str, Any] = GATED | (GREEDY if plan.greedy else {}) | ({} if plan.may_pay else UNPAID)
     with control.instead(**values):
         if plan.generate:
             engine = engine or _loaded_engine()

@@ -53,6 +53,11 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   });
 
+  // The notice of a forced paid API goes when the forcing does.
+  for (const notice of document.querySelectorAll("[data-seconds-left]")) {
+    setTimeout(() => notice.remove(), Number(notice.dataset.secondsLeft) * 1000);
+  }
+
   // A page that shows work in progress asks again until it is done.
   if (document.querySelector("[data-refresh]")) {
     setTimeout(() => window.location.reload(), 2000);

@@ -115,6 +115,7 @@ def installation(owner: User, document: Document) -> User:
     conversation.messages.create(role="assistant", text="95 euros [1].", event_id=answer_id)
     control.revise({"tau": 0.7}, by=owner, reason="menos erros")
     control.revise({"tau": 0.66}, by=owner, reason="menos silêncio")
+    control.revise_group("caixa", {"tau": 0.8, "fallback_allowed": False}, by=owner, reason="mais cautela")
     issue_key(name="site", user_id=owner.pk, scopes=["chat"], tenant=TENANT)
     _model(owner)
     _money()

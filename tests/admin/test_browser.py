@@ -89,6 +89,8 @@ def test_the_main_screens_fit_and_raise_no_error(browser: Browser, server: Serve
             "retrieval/ingestjob/add/",
             "chat/apikey/add/",
             "chat/chatsettingsrevision/add/",
+            "chat/grouppolicyrevision/",
+            "chat/grouppolicyrevision/add/",
             "auth/group/add/",
             "django_celery_beat/periodictask/",
             "panel/export-dataset/",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import localize
 
 from aion.panel_actions import ACTIONS
 from chat import control
@@ -216,3 +219,24 @@ def test_status_looks_at_everything_and_writes_it_down(owning: Client) -> None:
 
 def test_an_unknown_button_is_not_found(owning: Client) -> None:
     assert owning.get(button("formatar-disco")).status_code == 404
+
+
+@pytest.mark.usefixtures("_paid_api_allowed")
+def test_the_paid_api_cannot_be_forced_outside_its_hours(owning: Client) -> None:
+    now = timezone.localtime()
+    later = [(now + timedelta(hours=hours)).time() for hours in (1, 2)]
+    control.revise({"fallback_from": later[0], "fallback_to": later[1]}, by=None)
+    page = owning.post(button("force-fallback"), VALUES["force-fallback"]).content.decode()
+    assert "fora do horário" in page
+    light = owning.get(reverse("admin:index")).content.decode()
+    assert f"Fora do horário, das {localize(later[0])} às {localize(later[1])}." in light
+    control.forget()
+    assert not control.current().fallback_forced()
+
+
+@pytest.mark.usefixtures("_paid_api_allowed")
+@pytest.mark.parametrize("held", ["chat.add_chatsettingsrevision", "chat.force_fallback"])
+def test_forcing_needs_both_of_its_permissions(staff_with: Callable[..., Client], held: str) -> None:
+    client = staff_with(held)
+    assert client.post(button("force-fallback"), VALUES["force-fallback"]).status_code == 403
+    assert not ChatSettingsRevision.objects.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.urls import reverse
 
 from chat import control
 from chat.models import ChatSettingsRevision
+from retrieval.models import Document
 
 pytestmark = pytest.mark.django_db
 ADD = reverse("admin:chat_chatsettingsrevision_add")
@@ -96,3 +98,40 @@ def test_who_may_only_look_neither_changes_nor_restores(staff_with: Callable[...
     assert client.post(ADD, form_values(tau="0.1", confirmed="yes")).status_code == 403
     assert client.post(reverse("admin:chat_chatsettingsrevision_restore", args=[revision.pk])).status_code == 403
     assert ChatSettingsRevision.objects.count() == 1
+
+
+def test_hours_labels_and_what_low_confidence_brings_are_compared_in_words_and_saved(owning: Client) -> None:
+    values = {
+        "on_low_confidence": "warn",
+        "fallback_from": "08:00",
+        "fallback_to": "18:30",
+        "labels_that_stay": "sigiloso, local-only,  diretoria ,",
+    }
+    page = owning.post(ADD, form_values(**values)).content.decode()
+    for words in ("responder com ressalva", "8h00", "18h30", "sigiloso, diretoria"):
+        assert f"<strong>{words}</strong>" in page
+    owning.post(ADD, form_values(**values, confirmed="yes"))
+    control.forget()
+    policy = control.current()
+    assert (policy.warns, policy.fallback_from, policy.fallback_to) == (True, time(8), time(18, 30))
+    assert policy.labels_that_stay == ("local-only", "sigiloso", "diretoria")
+    form = owning.get(ADD).content.decode()
+    assert 'value="sigiloso, diretoria"' in form
+
+
+def test_labels_that_stay_are_forgotten_again_but_for_local_only(owning: Client) -> None:
+    control.revise({"labels_that_stay": ["sigiloso"]}, by=None)
+    owning.post(ADD, form_values(labels_that_stay="", confirmed="yes"))
+    control.forget()
+    assert control.current().labels_that_stay == ("local-only",)
+
+
+def test_half_an_interval_of_hours_is_named_at_its_field(owning: Client) -> None:
+    page = owning.post(ADD, form_values(fallback_from="08:00", confirmed="yes")).content.decode()
+    assert "Preencha os dois horários ou deixe os dois em branco." in page
+    assert not ChatSettingsRevision.objects.exists()
+
+
+def test_the_labels_that_documents_have_are_named_beside_the_field(owning: Client, document: Document) -> None:
+    Document.objects.filter(pk=document.pk).update(labels=["preços", "local-only"])
+    assert "Rótulos que os documentos têm hoje: local-only, preços." in owning.get(ADD).content.decode()

@@ -189,6 +189,16 @@ def test_not_answering_counts_zero(tmp_path):
 
 
 @pytest.mark.django_db
+def test_what_staff_let_pass_with_a_warning_has_not_passed_the_gate(tmp_path):
+    control.revise({"on_low_confidence": "warn"}, by=None)
+    control.forget()
+    FakeEngine.script(PRICE, PRICE)
+    report = run(written(tmp_path, json.dumps(SQUAD), "squad.json"), "--tau", "1")
+    assert report["answer"]["refused"] == 1.0
+    assert report["gate"]["answered"]["answerable"] == 0.0
+
+
+@pytest.mark.django_db
 def test_nothing_is_spent_even_where_the_paid_api_is_allowed(tmp_path, provider):
     path = written(tmp_path, json.dumps(SQUAD), "squad.json")
     assert run(path, "--tau", "1")["answer"]["refused"] == 1.0

@@ -22,6 +22,32 @@ def test_low_confidence_pays_only_where_it_may():
     assert decide(0.61, paid=Paid.LOCAL_ONLY) == ("abstain", Reason.LOW_CONFIDENCE)
 
 
+UNPAID = (Paid.OFF, Paid.OUTSIDE_HOURS, Paid.BUDGET_SPENT, Paid.LOCAL_ONLY)
+
+
+@pytest.mark.parametrize("paid", UNPAID)
+def test_low_confidence_is_answered_with_a_warning_only_where_staff_say_so_and_nothing_may_be_paid(paid):
+    assert decide(0.61, paid=paid, warn=True) == ("local", Reason.LOW_CONFIDENCE_WARNED)
+    assert decide(0.61, paid=paid, warn=False) == ("abstain", Reason.LOW_CONFIDENCE)
+    assert decide(0.61, paid=Paid.ALLOWED, warn=True) == ("fallback", Reason.LOW_CONFIDENCE)
+
+
+@pytest.mark.parametrize("paid", UNPAID)
+def test_what_was_not_found_was_forced_or_failed_is_never_answered_with_a_warning(paid):
+    assert decide(0.0, paid=paid, warn=True, found=False) == ("abstain", Reason.NOTHING_FOUND)
+    assert decide(0.1, paid=paid, warn=True, forced=True) == ("abstain", Reason.FORCED)
+    for failure in (LocalFailure.EMPTY, LocalFailure.UNSUPPORTED):
+        assert decide(0.1, paid=paid, warn=True, local_failed=failure)[0] == "abstain"
+        assert decide(0.9, paid=paid, warn=True, local_failed=failure)[0] == "abstain"
+    for failure in (LocalFailure.ENGINE, LocalFailure.OVERLOAD):
+        assert decide(0.1, paid=paid, warn=True, local_failed=failure)[0] == "error"
+
+
+def test_warning_changes_nothing_where_confidence_suffices():
+    for paid in Paid:
+        assert decide(0.62, paid=paid, warn=True) == ("local", Reason.CONFIDENT)
+
+
 def test_forcing_wins_over_confidence_and_never_over_money():
     assert decide(1.0, forced=True, paid=Paid.ALLOWED) == ("fallback", Reason.FORCED)
     assert decide(1.0, forced=True, paid=Paid.OFF) == ("abstain", Reason.FORCED)

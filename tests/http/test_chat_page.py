@@ -206,6 +206,21 @@ def test_a_reply_can_neither_run_code_nor_load_anything(visit: Callable[..., Pag
     assert not [url for url in asked if "evil.example" in url]
 
 
+@pytest.mark.parametrize("phone", [False, True])
+def test_an_answer_with_a_warning_has_a_badge_of_its_own(visit: Callable[..., Page], phone: bool) -> None:
+    page = visit(phone=phone)
+    caution = "Atenção: os documentos talvez não respondam a esta pergunta."
+    body = {"text": f"{caution}\n\nCusta € 98.", "caution": caution, "used": "local", "reason": "low_confidence_warned"}
+    done = f"event: done\ndata: {json.dumps(body | {'C': 0.4, 'tau': 0.62, 'sources': []})}\n\n"
+    page.route("**/api/ai/chat", lambda route: route.fulfill(content_type="text/event-stream", body=done))
+    ask(page)
+    expect(page.locator(".badge.doubtful")).to_have_text("Respondido com ressalva")
+    expect(turn(page).locator(".prose p").first).to_have_text(caution)
+    expect(page.get_by_role("button", name="confiança baixa")).to_be_visible()
+    expect(page.locator("#announcer")).to_contain_text("Respondido com ressalva")
+    assert too_wide(page) == []
+
+
 def test_a_phone_shows_everything_without_scrolling_sideways(visit: Callable[..., Page]) -> None:
     page = visit(phone=True)
     assert too_wide(page) == []

@@ -101,6 +101,7 @@ class TestRows:
             ("failed", {"status": "failed", "error": "engine_busy"}),
             ("abstained", {"source": "abstain"}),
             ("provider", {"source": "fallback"}),
+            ("doubtful", {"reason": "low_confidence_warned"}),
             ("ungrounded", {"grounded": False}),
         ],
     )

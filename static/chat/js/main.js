@@ -152,7 +152,13 @@ function wire() {
   }
 }
 
+/** The notice of a forced paid API goes when the forcing does. */
+function takeAwayWhenOver(notice) {
+  if (notice) setTimeout(() => notice.remove(), Number(notice.dataset.secondsLeft) * 1000);
+}
+
 wire();
+takeAwayWhenOver(byId("forcing"));
 const opened = window.location.hash.slice(1);
 history.refresh();
 if (opened) openConversation(opened, "");

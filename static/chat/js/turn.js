@@ -58,7 +58,7 @@ export class Turn {
     this.after.replaceChildren(...verdict(answer));
     if (this.sources.length) this.after.append(sourceList(this.sources, answer.text));
     this.after.append(this.#actions(answer.eventId, below), below);
-    if (aloud) announce(`${routeInWords(answer.used)}. ${withoutSourcesLine(answer.text).replace(/\[\d+\]/g, "")}`);
+    if (aloud) announce(`${routeInWords(answer)}. ${withoutSourcesLine(answer.text).replace(/\[\d+\]/g, "")}`);
   }
 
   /** The person stopped it: what was shown stays. */

@@ -15,12 +15,18 @@ export function verdict(answer) {
     { type: "button", class: "confidence", "aria-expanded": "false", "aria-controls": id, onclick: () => unfold(toggle, facts) },
     confidenceInWords(answer), icon("chevron"),
   );
-  return [element("div", { class: "turn-state" }, element("span", { class: `badge ${answer.used}` }, routeInWords(answer.used)), toggle), facts];
+  const badge = element("span", { class: `badge ${isDoubtful(answer) ? "doubtful" : answer.used}` }, routeInWords(answer));
+  return [element("div", { class: "turn-state" }, badge, toggle), facts];
 }
 
-export function routeInWords(used) {
+export function routeInWords(answer) {
+  const { used } = answer;
+  if (isDoubtful(answer)) return gettext("Answered with a warning");
   return { local: gettext("Answered locally"), fallback: gettext("Via API"), abstain: gettext("Not found") }[used] ?? used;
 }
+
+/** AION answered although the documents may not hold the answer; its text begins with a warning. */
+const isDoubtful = ({ reason }) => reason === "low_confidence_warned";
 
 /** Nothing found may have more than one cause, a doubtful search being only one of them. */
 function confidenceInWords({ used, C, tau }) {
