@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from chat.exceptions import InvalidSettings
 from chat.models import ChatSettingsRevision
 from chat.prompts import DEFAULT_SYSTEM_PROMPT
+from chat.providers import what_is_wrong
 from inference import bundled
 from retrieval.results import SearchSettings
 from telemetry import events
@@ -154,8 +155,11 @@ def _append(
     except ValidationError as exc:
         field, messages = next(iter(exc.message_dict.items()))
         raise InvalidSettings(field, messages[0]) from exc
-    revision.save()
     changed = {name: _plain(values[name]) for name in values if values[name] != before[name]}
+    order = changed.get("fallback_model")
+    if order is not None and (wrong := what_is_wrong(order)):
+        raise InvalidSettings("fallback_model", wrong)
+    revision.save()
     events.record(
         events.EventKind.SETTINGS,
         value=1,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import CharField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from chat import control
 from chat.exceptions import InvalidSettings
 from chat.models import ChatSettingsRevision
+from chat.providers import what_is_wrong
 from chat.screens import confirmation, differences, label, shown, values_of
 from telemetry.screens import ReadOnlyAdmin
 
@@ -59,7 +60,10 @@ SETTINGS_HELP = {
     "system_prompt": _("Who the model is told to be."),
     "fallback_allowed": _("Costs money, always within the budget."),
     "fallback_on_overload": _("Whether a full queue may cost money."),
-    "fallback_model": _("The paid model's name at the provider."),
+    "fallback_model": _(
+        "The paid model's name at the provider. Several, separated by commas, are tried in this order; "
+        "model@name asks a provider of AION_FALLBACK_PROVIDERS."
+    ),
 }
 
 
@@ -78,6 +82,12 @@ class SettingsForm(ModelForm[ChatSettingsRevision]):
             self.fields[name].help_text = format_html(
                 "{} {}", SETTINGS_HELP[name], gettext("Empty: %(default)s.") % {"default": default}
             )
+
+    def clean_fallback_model(self) -> str | None:
+        order: str | None = self.cleaned_data["fallback_model"]
+        if order and (wrong := what_is_wrong(order)):
+            raise ValidationError(wrong)
+        return order
 
 
 @admin.register(ChatSettingsRevision)
