@@ -199,6 +199,18 @@ def test_whoever_waits_for_a_silent_provider_may_leave(providers, monkeypatch) -
     stream.close()
     assert time.monotonic() - started < 5
     assert spent() > 0
+    (attempt,) = Event.objects.filter(kind="answer").latest("id").meta["attempts"]
+    assert attempt["outcome"] == "hung_up"
+
+
+def test_a_silent_provider_is_left_as_soon_as_whoever_asked_has_gone(providers, monkeypatch) -> None:
+    monkeypatch.setattr(paid_call, "TIMEOUT_S", 20)
+    providers["first"].behaviour = "silent"
+    started = time.monotonic()
+    with pytest.raises(GenerationCancelled):
+        answer(Question(PRICE, tau=1.0), asker=STAFF, cancelled=lambda: bool(providers["first"].requests))
+    assert time.monotonic() - started < 5
+    assert spent() > 0
 
 
 def test_sentences_are_passed_on_while_the_provider_still_writes(providers, monkeypatch) -> None:
