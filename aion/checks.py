@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core import checks
 from django.utils.translation import gettext as _
 
+from chat.providers import is_configured, what_is_wrong
+
 
 @checks.register
 def check_environment(app_configs: object, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -21,7 +23,15 @@ def check_environment(app_configs: object, **kwargs: Any) -> list[checks.CheckMe
         )
         for problem in settings.ENVIRONMENT.problems
     ]
-    if settings.AION_FALLBACK_ENABLED and not settings.OPENAI_API_KEY:
+    if wrong := what_is_wrong(settings.AION_FALLBACK_MODEL):
+        found.append(
+            checks.Error(
+                _("%(variable)s has a value that AION can't use.") % {"variable": "AION_FALLBACK_MODEL"},
+                hint=wrong,
+                id="aion.E003",
+            )
+        )
+    elif settings.AION_FALLBACK_ENABLED and not is_configured(settings.AION_FALLBACK_MODEL):
         found.append(
             checks.Error(
                 _("AION_FALLBACK_ENABLED is on, and OPENAI_API_KEY is empty."),

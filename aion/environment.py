@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from aion.exceptions import translatable as _
 
 _TRUE = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE = frozenset({"0", "false", "no", "off", "não", "nao"})
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,23 @@ class Environment:
         )
         return default
 
+    def providers(self, name: str) -> dict[str, dict[str, str]]:
+        """Addresses and keys by a short name, as JSON. What is wrong is told without the value: it holds keys."""
+        try:
+            found = json.loads(self.text(name, "{}"))
+        except ValueError:
+            found = None
+        if isinstance(found, dict) and all(_is_provider(*item) for item in found.items()):
+            return found
+        self._complain(
+            name,
+            _(
+                'JSON on one line such as {"other": {"base_url": "https://api.example.org/v1", "api_key": "..."}}, '
+                "the names in lower case"
+            ),
+        )
+        return {}
+
     def time_zone(self, name: str, default: str) -> str:
         """A name of the IANA time zone database."""
         value = self.text(name, default)
@@ -119,6 +139,16 @@ class Environment:
 
     def _complain(self, name: str, expected: str, **values: object) -> None:
         self.problems.append(Problem(name, expected, values))
+
+
+def _is_provider(name: str, given: object) -> bool:
+    """`base_url`, and `api_key` where the server wants one."""
+    if not (_PROVIDER.fullmatch(name) and isinstance(given, dict)):
+        return False
+    if not {"base_url"} <= set(given) <= {"base_url", "api_key"} or not all(isinstance(v, str) for v in given.values()):
+        return False
+    parts = urlsplit(given["base_url"])
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _is_origin(text: str) -> bool:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from django.conf import settings
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, localize, number_format
+from django.utils.formats import date_format, localize, number_format, time_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from redis import Redis
 from redis.exceptions import RedisError
 
-from chat import calibration, control
+from chat import calibration, control, providers
+from chat.breaker import breaker_of
+from chat.providers import order_of
 from chat.router import Paid
 from inference.engine import EngineState, EngineStatus
 from inference.models import DesiredState
@@ -123,14 +126,31 @@ def fallback_light() -> Light:
         return Light(title, Level.AMBER, _("Forced for every question until %(until)s.") % {"until": until}, link, text)
     if not policy.fallback_allowed:
         return Light(title, Level.GREEN, _("Off: what AION cannot answer is said to be not found."), link, text)
-    if not settings.OPENAI_API_KEY:
+    if not providers.is_configured(policy.fallback_model):
         return Light(title, Level.RED, _("Allowed, but OPENAI_API_KEY is not set."), link, text)
     if policy.paid() is Paid.OUTSIDE_HOURS:
         hours = {"start": localize(policy.fallback_from), "end": localize(policy.fallback_to)}
         return Light(title, Level.GREEN, _("Outside its hours, %(start)s to %(end)s.") % hours, link, text)
+    if spared := "; ".join(_spared(policy.fallback_model)):
+        return Light(
+            title, Level.AMBER, _("Failed several times in a row: %(models)s.") % {"models": spared}, link, text
+        )
     return Light(
         title, Level.GREEN, _("Allowed, within the budget: %(model)s.") % {"model": policy.fallback_model}, link, text
     )
+
+
+def _spared(order: str) -> Iterator[str]:
+    """The models that are not asked at present, since when and until when."""
+    for paid in order_of(order):
+        circuit = breaker_of(str(paid)).open_circuit()
+        if circuit is not None:
+            now = timezone.localtime()
+            times = {
+                "since": time_format(now - timedelta(seconds=circuit.open_for_s)),
+                "until": time_format(now + timedelta(seconds=circuit.probe_in_s)),
+            }
+            yield _("%(model)s is spared since %(since)s, until %(until)s") % {"model": paid, **times}
 
 
 def budget_light() -> Light:

@@ -12,14 +12,14 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 from django.utils.formats import localize, number_format
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from aion import adapter_actions
+from aion import adapter_actions, fallback_actions
 from aion.exceptions import ActionFailed
-from chat import control
+from chat import control, providers
 from chat.exceptions import InvalidSettings
 from chat.permissions import SWITCH_FORCING
 from chat.router import Paid
@@ -93,7 +93,7 @@ class PanelAction:
     slug: str
     title: Promise
     icon: str
-    explanation: Promise
+    explanation: Promise | str
     verb: Promise
     permissions: tuple[str, ...]
     run: Callable[[Mapping[str, Any], User], str]
@@ -152,7 +152,7 @@ def forcing_blocked() -> str:
         return _("The paid fallback is off. Allow it in the answer settings first.")
     if paid is Paid.OUTSIDE_HOURS:
         return _("The paid fallback is outside its hours. They are in the answer settings.")
-    if not settings.OPENAI_API_KEY:
+    if not providers.is_configured(control.current().fallback_model):
         return _("No key of a paid API is configured (OPENAI_API_KEY).")
     return ""
 
@@ -298,6 +298,16 @@ ACTIONS: dict[str, PanelAction] = {
             form=ReasonForm,
             changes=stopping_changes,
             blocked=stopping_blocked,
+        ),
+        PanelAction(
+            slug="test-fallback",
+            title=gettext_lazy("Test the fallback"),
+            icon="network_check",
+            explanation=lazy(fallback_actions.testing_explained, str)(),
+            verb=gettext_lazy("Test the fallback"),
+            permissions=("chat.force_fallback",),
+            run=fallback_actions.ask_each_model,
+            blocked=fallback_actions.testing_blocked,
         ),
         PanelAction(
             slug="export-dataset",

@@ -12,6 +12,8 @@ from django.core.exceptions import PermissionDenied
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -70,11 +72,15 @@ def _perform(request: HttpRequest, action: PanelAction, values: Mapping[str, Any
         result = action.run(values, _person(request))
     except ActionFailed as exc:
         _log(request, str(action.title), _("Failed: %(why)s") % {"why": exc})
-        messages.error(request, str(exc))
+        messages.error(request, _in_lines(str(exc)))
     else:
         _log(request, str(action.title), result)
-        messages.success(request, result)
+        messages.success(request, _in_lines(result))
     return _to_panel()
+
+
+def _in_lines(text: str) -> str:
+    return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in text.splitlines()))
 
 
 def _log(request: HttpRequest, what: str, message: str) -> None:

@@ -59,6 +59,7 @@ AION_FALLBACK_ENABLED = env.flag("AION_FALLBACK_ENABLED", default=False)
 AION_FALLBACK_MODEL = env.text("AION_FALLBACK_MODEL", "gpt-4o-mini")
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", "https://api.openai.com/v1", schemes=("http", "https"))
+AION_FALLBACK_PROVIDERS = env.providers("AION_FALLBACK_PROVIDERS")
 AION_BUDGET_USD_MONTH = env.number("AION_BUDGET_USD_MONTH", 10.0, minimum=0, maximum=1e6)
 AION_BUDGET_USD_DAY = env.number("AION_BUDGET_USD_DAY", 1.0, minimum=0, maximum=1e6)
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from chat import calibration, control, recording, wording
 from chat.answers import (
@@ -33,6 +34,7 @@ from chat.confidence import Confidence, read, score
 from chat.control import ChatPolicy
 from chat.evidence import EVIDENCE_PASSAGES, Packed, pack, pack_whole
 from chat.exceptions import FallbackUnavailable, InvalidQuestion, PermissionRefused
+from chat.fallback import Spending
 from chat.followups import readings
 from chat.models import ChatSettingsRevision, Conversation
 from chat.router import LocalFailure, Paid, RouteDecision, choose_route
@@ -113,6 +115,7 @@ class _Path:
     confidence: Confidence | None = None
     timings: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    spending: Spending = field(default_factory=Spending)
     shown: str = ""
     recorded: bool = False
 
@@ -294,14 +297,19 @@ def _ask_paid(path: _Path, found: _Found) -> Shown:
         raise FallbackUnavailable(Paid.LOCAL_ONLY)
     if kept:
         labels = sorted({label for chunk in found.retrieval.selected for label in path.policy.kept_by(chunk.labels)})
-        values = {"count": kept, "labels": ", ".join(labels)}
-        path.warnings.append(_("%(count)d passages marked %(labels)s were not sent.") % values)
+        told = ngettext(
+            "%(count)d passage marked %(labels)s was not sent.",
+            "%(count)d passages marked %(labels)s were not sent.",
+            kept,
+        )
+        path.warnings.append(told % {"count": kept, "labels": ", ".join(labels)})
     packed = pack_whole(may_leave, PROVIDER_CONTEXT_TOKENS)
     attempt = answer_by_provider(
         found.retrieval.query,
         packed,
         policy=path.policy,
         asker=path.asker,
+        spending=path.spending,
         deadline_s=path.seconds_left(),
         cancelled=path.cancelled,
     )
@@ -410,6 +418,8 @@ def _record_failure(path: _Path, exc: BaseException) -> None:
     known: dict[str, Json] = {"tau": path.tau, "timings": {name: round(ms, 1) for name, ms in path.timings.items()}}
     if path.confidence is not None:
         known["C"] = path.confidence.value
+    if path.spending.attempts:
+        known |= recording.spent(path.spending)
     try:
         recording.record_failure(
             path.question,

@@ -99,11 +99,12 @@ def answer_by_provider(
     *,
     policy: ChatPolicy,
     asker: Asker,
+    spending: Spending,
     deadline_s: float,
     cancelled: Callable[[], bool],
 ) -> Attempt:
-    """Ask the paid API. Raises `FallbackUnavailable` before anything is sent, `FallbackFailed` after."""
-    spending = Spending()
+    """Ask the paid API. Raises `FallbackUnavailable` where nothing was sent, else `FallbackFailed`; what it did and
+    cost is in `spending`, however it ends."""
     started = time.monotonic()
     parts = ask_provider(
         question,

@@ -25,6 +25,7 @@ from django.utils.translation import gettext as _
 from chat.exceptions import InvalidSettings
 from chat.models import ChatSettingsRevision, GroupPolicyRevision, Revision
 from chat.prompts import DEFAULT_SYSTEM_PROMPT
+from chat.providers import what_is_wrong
 from chat.router import Paid
 from inference import bundled
 from retrieval.results import SearchSettings
@@ -269,8 +270,11 @@ def _insert(
     except ValidationError as exc:
         field, messages = next(iter(exc.message_dict.items()))
         raise InvalidSettings(field, messages[0]) from exc
-    revision.save()
     changed = {name: _plain(getattr(revision, name)) for name in before if getattr(revision, name) != before[name]}
+    order = changed.get("fallback_model")
+    if order is not None and (wrong := what_is_wrong(order)):
+        raise InvalidSettings("fallback_model", wrong)
+    revision.save()
     events.record(
         events.EventKind.SETTINGS,
         value=1,

@@ -21,6 +21,7 @@ from rest_framework import exceptions as drf
 from rest_framework import status
 from rest_framework.response import Response
 
+from chat import paid_wording
 from chat.exceptions import FallbackFailed, InvalidQuestion, ModelUnknown, PermissionRefused
 from inference.exceptions import (
     DeadlineExceeded,
@@ -104,8 +105,7 @@ def _of_rooms(exc: BaseException) -> Problem | None:
         case PermissionRefused():
             return Problem(403, "permission_denied", exc.message, {"field": exc.field})
         case FallbackFailed():
-            message = _("The paid API gave no answer. Please try again.")
-            return Problem(502, "fallback_failed", message, {"reason": exc.reason})
+            return Problem(502, "fallback_failed", paid_wording.to_users(exc.reason), {"reason": exc.reason})
         case EngineBusy():
             wait_s = max(1, math.ceil(exc.retry_after_s))
             message = _("Many questions are being answered right now. Try again in %(seconds)d s.") % {

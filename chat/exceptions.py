@@ -38,11 +38,16 @@ class ModelUnknown(ChatError):
 
 class FallbackFailed(ChatError):
     """The paid API did not give an answer. `reason` is a stable code: `timeout`, `quota`, `refused`, `unreachable`,
-    `server_error`, `interrupted`, `malformed`, `personal_data`, `unconfigured`."""
+    `server_error`, `interrupted`, `malformed`, `personal_data`, `unconfigured`, `circuit_open`. `status` is HTTP's
+    where one was given; `again_in_s` says that the call certainly cost nothing and may soon be repeated."""
 
-    def __init__(self, reason: str, message: str = "") -> None:
+    def __init__(
+        self, reason: str, message: str = "", *, status: int | None = None, again_in_s: float | None = None
+    ) -> None:
         super().__init__(message or reason)
         self.reason = reason
+        self.status = status
+        self.again_in_s = again_in_s
 
 
 class FallbackUnavailable(ChatError):

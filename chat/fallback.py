@@ -1,50 +1,94 @@
-"""The paid provider, through the `openai` client. No call without a reservation, none with personal data in it.
+"""The paid API: the models of an order, one after the other, until one answers. No call without a reservation, none
+with personal data in it.
 
-Yields the same parts as a local engine, so that one path answers both. What could not be known to be free is charged.
+Yields the same parts as a local engine, so that one path answers both. The next model is asked only while nothing was
+said; what could not be known to be free is charged, for every attempt.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-import httpx2
 from django.conf import settings
 
+from chat import paid_call
 from chat.answers import Asker
+from chat.breaker import breaker_of
 from chat.connections import give_back_connection
 from chat.control import ChatPolicy
 from chat.exceptions import FallbackFailed, FallbackUnavailable
+from chat.paid_call import PaidCall
 from chat.prompts import PackedPassage, build_messages
+from chat.providers import PaidModel, order_of, provider_of
 from chat.router import Paid
-from inference.engine import Delta, GenerationPart, GenerationResult, Message, Usage
+from inference.engine import Delta, GenerationPart, GenerationResult, Message, Waiting
 from inference.exceptions import GenerationCancelled
 from telemetry import budgets, pricing
 from telemetry.exceptions import BudgetRefused, PersonalDataLeft
 from telemetry.pii import EgressMask, mask_for_egress
 
-if TYPE_CHECKING:  # importing it takes a second, which only those who call the provider should spend
-    import openai
-    from openai.types import CompletionUsage
-    from openai.types.chat import ChatCompletionChunk
+ANSWERED = "answered"
+HUNG_UP = "hung_up"
+LEAST_S = 1.0  # with less time than this left nobody else is asked
+WAIT_S = 0.5
+PROVIDERS_FAULTS = frozenset({"timeout", "quota", "unreachable", "server_error", "interrupted", "malformed"})
 
-TIMEOUT_S = 20.0
-MAX_OUTPUT_TOKENS = 1024
-MOST_TOKENS = 10_000_000  # more than any model reads; a larger count is a mistake
-OPENAI_ITSELF = "api.openai.com"
+Parts = Generator[GenerationPart, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a call is for. `probing` asks also a model whose circuit is open."""
+
+    tag: str = "rag-answer"
+    max_output_tokens: int = 1024
+    probing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaidAttempt:
+    """One attempt, ended: `outcome` is `answered`, `hung_up` or the reason of a `FallbackFailed`. Without a
+    reservation nothing was sent."""
+
+    model: str
+    outcome: str
+    host: str = ""
+    status: int | None = None
+    reservation_id: UUID | None = None
+    reserved_usd: Decimal = Decimal(0)
+    cost_usd: Decimal = Decimal(0)
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    first_token_ms: float = 0.0
+    total_ms: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as events keep them."""
+        values = asdict(self) | {"reserved_usd": float(self.reserved_usd), "cost_usd": float(self.cost_usd)}
+        values["reservation_id"] = str(self.reservation_id) if self.reservation_id else None
+        return values | {name: round(values[name], 1) for name in ("first_token_ms", "total_ms")}
 
 
 @dataclass(slots=True)
 class Spending:
-    """What a call cost: filled in while its parts are read."""
+    """What the paid API did for one question: filled in while the parts are read."""
 
-    cost_usd: Decimal = Decimal(0)
-    reservation_id: UUID | None = None
     masked_kinds: tuple[str, ...] = ()
+    attempts: list[PaidAttempt] = field(default_factory=list)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return sum((attempt.cost_usd for attempt in self.attempts), Decimal(0))
+
+    @property
+    def anything_was_sent(self) -> bool:
+        return any(attempt.reservation_id for attempt in self.attempts)
 
 
 def ask_provider(
@@ -56,139 +100,149 @@ def ask_provider(
     spending: Spending,
     deadline_s: float,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Generator[GenerationPart, None, None]:
-    """Stream the provider's answer. Raises `FallbackUnavailable` (nothing was sent), `FallbackFailed`,
-    `GenerationCancelled`; whatever happens, the reservation is closed."""
-    client = _client(min(TIMEOUT_S, deadline_s))
+    terms: Terms = Terms(),
+) -> Parts:
+    """Stream the answer of the first model that gives one. Raises `FallbackUnavailable` (nothing was sent), else the
+    last model's `FallbackFailed`; and `GenerationCancelled`. Whatever happens, every reservation is closed."""
     mask = _mask([question, *(text for passage in passages for text in (passage.name, passage.text))])
     spending.masked_kinds = mask.kinds
-    messages = _masked_messages(mask, passages, policy.system_prompt)
-    price, reservation = _reserve(messages, policy.fallback_model, asker, ttl_s=deadline_s + 60)
-    spending.reservation_id = reservation.id
-    call = _Call(policy.fallback_model, price)
-    try:
-        give_back_connection()  # the provider may take its time; the connection serves others meanwhile
-        yield from call.stream(client, messages, mask, deadline_s, cancelled)
-    finally:
-        spending.cost_usd = call.close(reservation.id)
-
-
-class _Call:
-    """One call: streams, and knows in the end what may have been charged."""
-
-    def __init__(self, model: str, price: pricing.Price) -> None:
-        self.model = model
-        self.price = price
-        self.usage: Usage | None = None
-        self.certainly_free = False
-
-    def stream(
-        self,
-        client: openai.OpenAI,
-        messages: Sequence[Message],
-        mask: EgressMask,
-        deadline_s: float,
-        cancelled: Callable[[], bool],
-    ) -> Iterator[GenerationPart]:
-        started = time.monotonic()
-        unmasker = mask.unmasker()
-        said: list[str] = []
-        first_ms = 0.0
-        finish = ""
-        for chunk in self._chunks(client, messages, started + deadline_s, cancelled):
-            piece, ended = _read(chunk)
-            finish = ended or finish
-            if finish and chunk.usage is not None:  # some count as they go: before the end that is not all
-                self.usage = _usage_of(chunk.usage)
-            if text := unmasker.feed(piece):
-                first_ms = first_ms or (time.monotonic() - started) * 1000
-                said.append(text)
-                yield Delta(text)
-        if rest := unmasker.flush():
-            said.append(rest)
-            yield Delta(rest)
-        if not finish:
-            raise FallbackFailed("interrupted", "the provider's stream ended before its end")
-        yield GenerationResult(
-            text="".join(said),
-            finish_reason="length" if finish == "length" else "stop",
-            usage=self.usage or Usage(0, 0),
-            model=self.model,
-            adapter="",
-            adapter_digest="",
-            queue_ms=0.0,
-            time_to_first_token_ms=first_ms,
-            generate_ms=(time.monotonic() - started) * 1000,
-        )
-
-    def close(self, reservation_id: UUID) -> Decimal:
-        """Settle on what was used; at the maximum where the provider did not tell; free what was never processed."""
-        if self.certainly_free:
-            budgets.release(reservation_id)
-            return Decimal(0)
-        cost = None
-        if self.usage is not None:
-            cost = self.price.cost_usd(self.usage.input_tokens, self.usage.output_tokens)
-        return budgets.settle(reservation_id, cost_usd=cost)
-
-    def _chunks(
-        self, client: openai.OpenAI, messages: Sequence[Message], until: float, cancelled: Callable[[], bool]
-    ) -> Generator[ChatCompletionChunk, None, None]:
-        """The provider's stream, its errors as `FallbackFailed`. An address where nothing listens and a refusal by
-        status charged nothing; after that the provider may have."""
-        import openai
-
+    errand = _Errand(
+        messages=_masked_messages(mask, passages, policy.system_prompt),
+        mask=mask,
+        asker=asker,
+        spending=spending,
+        until=time.monotonic() + deadline_s,
+        cancelled=cancelled,
+        terms=terms,
+    )
+    for paid in order_of(policy.fallback_model):
         try:
-            with client.chat.completions.create(**_arguments(self.model, messages)) as stream:
-                for chunk in stream:
-                    if cancelled():
-                        raise GenerationCancelled("whoever asked went away")
-                    if time.monotonic() > until:
-                        raise FallbackFailed("timeout", "the provider took longer than the deadline")
-                    yield chunk
-        except openai.APITimeoutError as exc:
-            raise FallbackFailed("timeout", str(exc)) from exc
-        except openai.APIConnectionError as exc:
-            self.certainly_free = _never_connected(exc)
-            raise FallbackFailed("unreachable" if self.certainly_free else "interrupted", str(exc)) from exc
-        except openai.APIStatusError as exc:
-            self.certainly_free = exc.status_code < 500
-            raise FallbackFailed(_reason_of(exc), f"HTTP {exc.status_code}") from exc
-        except httpx2.TimeoutException as exc:
-            raise FallbackFailed("timeout", type(exc).__name__) from exc
-        except httpx2.HTTPError as exc:
-            raise FallbackFailed("interrupted", type(exc).__name__) from exc
-        except (openai.OpenAIError, ValueError, AttributeError, TypeError) as exc:
-            raise FallbackFailed("malformed", type(exc).__name__) from exc
+            yield from errand.ask(paid)
+            return
+        except FallbackFailed:
+            if errand.has_spoken or errand.left_s() < LEAST_S:
+                raise
+        except FallbackUnavailable as exc:
+            if errand.failure is not None and spending.anything_was_sent:
+                raise errand.failure from exc
+            raise
+    raise errand.failure or FallbackFailed("unconfigured", "no paid model is named")
 
 
-def _read(chunk: ChatCompletionChunk) -> tuple[str, str]:
-    """What a part says and why it is the last one, "" where it does neither. The client takes any JSON for a part."""
-    if not chunk.choices:
-        return "", ""
-    try:
-        piece, finish = chunk.choices[0].delta.content or "", chunk.choices[0].finish_reason or ""
-    except (AttributeError, TypeError, KeyError) as exc:
-        raise FallbackFailed("malformed", type(exc).__name__) from exc
-    if not (isinstance(piece, str) and isinstance(finish, str)):
-        raise FallbackFailed("malformed", "a part without text")
-    return piece, finish
+def most_usd(paid: PaidModel, messages: Sequence[Message], terms: Terms) -> Decimal:
+    """The most that a call can cost at today's price."""
+    return _most_usd(pricing.price_of(paid.model), messages, terms)
 
 
-def _usage_of(told: CompletionUsage) -> Usage | None:
-    """The tokens that the provider counted; None where that cannot be, which is then charged at the maximum."""
-    counts = (getattr(told, "prompt_tokens", None), getattr(told, "completion_tokens", None))
-    prompt, completion = (count if type(count) is int and 0 <= count <= MOST_TOKENS else None for count in counts)
-    return Usage(prompt, completion) if prompt and completion is not None else None
+def _most_usd(price: pricing.Price, messages: Sequence[Message], terms: Terms) -> Decimal:
+    return price.max_cost_usd(sum(len(message.content.encode()) for message in messages), terms.max_output_tokens)
 
 
-def _client(timeout_s: float) -> openai.OpenAI:
-    import openai
+@dataclass(slots=True)
+class _Errand:
+    """One question on its way from model to model; `until` is on the monotonic clock."""
 
-    key = settings.OPENAI_API_KEY
-    if not key and OPENAI_ITSELF in settings.OPENAI_BASE_URL:
-        raise FallbackFailed("unconfigured", "OPENAI_API_KEY is not set")
-    return openai.OpenAI(api_key=key or "none", base_url=settings.OPENAI_BASE_URL, timeout=timeout_s, max_retries=0)
+    messages: Sequence[Message]
+    mask: EgressMask
+    asker: Asker
+    spending: Spending
+    until: float
+    cancelled: Callable[[], bool]
+    terms: Terms
+    has_spoken: bool = False
+    failure: FallbackFailed | None = None
+
+    def left_s(self) -> float:
+        return self.until - time.monotonic()
+
+    def ask(self, paid: PaidModel) -> Parts:
+        """Ask one model, unless its circuit is open; tell the circuit how that ended."""
+        circuit = breaker_of(str(paid))
+        ticket = circuit.enter(early=self.terms.probing)
+        if ticket is None:
+            raise self._unsent(paid, FallbackFailed("circuit_open", f"{paid} failed again and again"))
+        before, had_time = len(self.spending.attempts), self.left_s() >= paid_call.TIMEOUT_S
+        try:
+            yield from self._twice_at_most(paid)
+        finally:
+            circuit.leave(ticket, works=_works(self.spending.attempts[before:], had_time=had_time))
+
+    def _twice_at_most(self, paid: PaidModel) -> Parts:
+        """A second time only where the first certainly cost nothing and time is left."""
+        try:
+            yield from self._attempt(paid)
+            return
+        except FallbackFailed as exc:
+            if exc.again_in_s is None or exc.again_in_s + LEAST_S > self.left_s():
+                raise
+            pause_s = exc.again_in_s
+        yield from self._pause(pause_s)
+        yield from self._attempt(paid)
+
+    def _attempt(self, paid: PaidModel) -> Parts:
+        """Reserve, ask, settle."""
+        try:
+            provider = provider_of(paid)
+        except FallbackFailed as exc:
+            raise self._unsent(paid, exc) from None
+        price, reservation = _reserve(paid, self)
+        call = PaidCall(paid.model, provider, price, max_output_tokens=self.terms.max_output_tokens)
+        outcome, status = HUNG_UP, None
+        started = time.monotonic()
+        try:
+            give_back_connection()  # the provider may take its time; the connection serves others meanwhile
+            with closing(call.stream(self.messages, self.mask, until=self.until, cancelled=self.cancelled)) as parts:
+                for part in parts:
+                    self.has_spoken = self.has_spoken or isinstance(part, Delta)
+                    if isinstance(part, GenerationResult):
+                        outcome = ANSWERED
+                        yield replace(part, model=str(paid))
+                    else:
+                        yield part
+        except FallbackFailed as exc:
+            outcome, status, self.failure = exc.reason, exc.status, exc
+            raise
+        finally:
+            cost_usd = call.close(reservation.id)
+            self.spending.attempts.append(
+                PaidAttempt(
+                    model=str(paid),
+                    outcome=outcome,
+                    host=provider.host,
+                    status=status,
+                    reservation_id=reservation.id,
+                    reserved_usd=reservation.amount_usd,
+                    cost_usd=cost_usd,
+                    input_tokens=call.usage.input_tokens if call.usage else None,
+                    output_tokens=call.usage.output_tokens if call.usage else None,
+                    first_token_ms=call.first_token_ms,
+                    total_ms=(time.monotonic() - started) * 1000,
+                )
+            )
+
+    def _unsent(self, paid: PaidModel, failure: FallbackFailed) -> FallbackFailed:
+        """A model that was not asked, noted."""
+        self.spending.attempts.append(PaidAttempt(str(paid), failure.reason))
+        self.failure = failure
+        return failure
+
+    def _pause(self, seconds: float) -> Parts:
+        """Wait as the provider asked, and notice who leaves."""
+        over = time.monotonic() + seconds
+        while (left := over - time.monotonic()) > 0:
+            if self.cancelled():
+                raise GenerationCancelled("whoever asked went away")
+            yield Waiting("queued")
+            time.sleep(min(left, WAIT_S))
+
+
+def _works(attempts: Sequence[PaidAttempt], *, had_time: bool) -> bool | None:
+    """What the end of a call says of the provider: nothing where it was refused, hung up on, or hurried."""
+    outcome = attempts[-1].outcome if attempts else HUNG_UP
+    if outcome == ANSWERED:
+        return True
+    hurried = outcome == "timeout" and not had_time
+    return False if outcome in PROVIDERS_FAULTS and not hurried else None
 
 
 def _mask(texts: Sequence[str]) -> EgressMask:
@@ -206,43 +260,18 @@ def _masked_messages(mask: EgressMask, passages: Sequence[PackedPassage], system
     return build_messages(question, masked, system_prompt=system_prompt)
 
 
-def _reserve(
-    messages: Sequence[Message], model: str, asker: Asker, *, ttl_s: float
-) -> tuple[pricing.Price, budgets.Reservation]:
+def _reserve(paid: PaidModel, errand: _Errand) -> tuple[pricing.Price, budgets.Reservation]:
     """The price, which holds until the call is settled, and the money for the most that the call can cost."""
-    prompt_bytes = sum(len(message.content.encode()) for message in messages)
     try:
-        price = pricing.price_of(model)
+        price = pricing.price_of(paid.model)
         return price, budgets.reserve(
             tenant=settings.PRIMARY_TENANT_ID,
-            max_cost_usd=price.max_cost_usd(prompt_bytes, MAX_OUTPUT_TOKENS),
-            user_id=asker.user_id,
-            key_id=asker.key_id,
-            groups=asker.groups,
-            ttl_s=ttl_s,
+            max_cost_usd=_most_usd(price, errand.messages, errand.terms),
+            user_id=errand.asker.user_id,
+            key_id=errand.asker.key_id,
+            groups=errand.asker.groups,
+            tag=errand.terms.tag,
+            ttl_s=errand.left_s() + 60,
         )
     except BudgetRefused as exc:
         raise FallbackUnavailable(Paid.BUDGET_SPENT) from exc
-
-
-def _arguments(model: str, messages: Sequence[Message]) -> dict[str, Any]:
-    """Newer OpenAI models know only `max_completion_tokens` and no temperature; compatible servers only the older."""
-    arguments: dict[str, Any] = {
-        "model": model,
-        "messages": [{"role": message.role, "content": message.content} for message in messages],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    if model.startswith(("o1", "o3", "o4", "gpt-5")):
-        return arguments | {"max_completion_tokens": MAX_OUTPUT_TOKENS}
-    return arguments | {"max_tokens": MAX_OUTPUT_TOKENS, "temperature": 0}
-
-
-def _never_connected(exc: openai.APIConnectionError) -> bool:
-    return isinstance(exc.__cause__, httpx2.ConnectError | httpx2.UnsupportedProtocol)
-
-
-def _reason_of(exc: openai.APIStatusError) -> str:
-    if exc.status_code == 429:
-        return "quota"
-    return "server_error" if exc.status_code >= 500 else "refused"

@@ -70,8 +70,8 @@ def record_answer(
         meta = _asked(question, asker) | _answered(answer) | {"retrievalId": str(retrieval_id), "status": "answered"}
         events.record(EventKind.ANSWER, value=1, meta=meta, tenant=tenant, event_id=answer.event_id)
         if paid is not None:
-            spent = {"reason": answer.reason, "answerId": str(answer.event_id), **_spent(paid)}
-            events.record(EventKind.FALLBACK, value=0, meta=spent, tenant=tenant)
+            why: dict[str, Json] = {"reason": answer.reason, "answerId": str(answer.event_id), "tag": "rag-answer"}
+            events.record(EventKind.FALLBACK, value=0, meta=why | spent(paid), tenant=tenant)
         if conversation is not None:
             _append_turns(conversation, question, answer)
 
@@ -186,12 +186,15 @@ def _append_turns(conversation: Conversation, question: Question, answer: Answer
     )
 
 
-def _spent(paid: Spending) -> dict[str, Json]:
+def spent(paid: Spending) -> dict[str, Json]:
+    """What the paid API did and cost, attempt by attempt; the last one answered, if any did."""
+    last = paid.attempts[-1]
     return {
-        "tag": "rag-answer",
+        "model": last.model,
         "costUsd": float(paid.cost_usd),
-        "reservationId": str(paid.reservation_id),
+        "reservationId": str(last.reservation_id) if last.reservation_id else None,
         "maskedKinds": list(paid.masked_kinds),
+        "attempts": [attempt.as_dict() for attempt in paid.attempts],
     }
 
 

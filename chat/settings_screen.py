@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Func, QuerySet
 from django.forms import CharField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from chat import control
 from chat.exceptions import InvalidSettings
 from chat.models import ChatSettingsRevision
+from chat.providers import what_is_wrong
 from chat.screens import confirmation, differences, label, shown, values_of
 from chat.tau_lab.screen import lab_context
 from retrieval.models import Document
@@ -79,7 +80,10 @@ SETTINGS_HELP = {
     "system_prompt": _("Who the model is told to be."),
     "fallback_allowed": _("Costs money, always within the budget."),
     "fallback_on_overload": _("Whether a full queue may cost money."),
-    "fallback_model": _("The paid model's name at the provider."),
+    "fallback_model": _(
+        "The paid model's name at the provider. Several, separated by commas, are tried in this order; "
+        "model@name asks a provider of AION_FALLBACK_PROVIDERS."
+    ),
     "fallback_from": _("From this hour on the paid API may be used; leave both empty for always."),
     "fallback_to": _("From this hour on no longer. It may be after midnight, as in 22:00 to 6:00."),
     "labels_that_stay": _(
@@ -127,6 +131,12 @@ class SettingsForm(ModelForm[ChatSettingsRevision]):
             self.fields["labels_that_stay"].help_text = format_html("{} {}", SETTINGS_HELP["labels_that_stay"], used)
         for field in self.fields.values():
             field.label = capfirst(str(field.label))
+
+    def clean_fallback_model(self) -> str | None:
+        order: str | None = self.cleaned_data["fallback_model"]
+        if order and (wrong := what_is_wrong(order)):
+            raise ValidationError(wrong)
+        return order
 
 
 @admin.register(ChatSettingsRevision)

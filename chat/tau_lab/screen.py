@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat import control
+from chat.providers import order_of
 from chat.screens import Change
 from chat.tau_lab.consequences import Basis, Consequences, consequences
 from chat.tau_lab.forecast import USABLE_WIDTH, Share
@@ -23,6 +24,7 @@ from chat.tau_lab.history import Outcome, tau_changes, what_came_true
 from chat.tau_lab.target import Choice, tau_for
 from chat.tau_lab.traffic import DAYS_REPLAYED, Traffic, load
 from telemetry import pricing
+from telemetry.currency import Rate, rate_at
 
 TAUS = np.round(np.arange(101) / 100, 2)
 FEWEST_QUESTIONS = 30
@@ -47,7 +49,8 @@ def usd_a_call(traffic: Traffic) -> Decimal:
     paid = traffic.cost_usd[~np.isnan(traffic.cost_usd)]
     if len(paid):
         return Decimal(str(round(float(paid.mean()), 6)))
-    return pricing.cost_usd(control.current().fallback_model, USUAL_PROMPT_TOKENS, USUAL_ANSWER_TOKENS)
+    first = next(iter(order_of(control.current().fallback_model)), None)
+    return pricing.price_of(first.model if first else "").cost_usd(USUAL_PROMPT_TOKENS, USUAL_ANSWER_TOKENS)
 
 
 def replayed(traffic: Traffic, taus: Sequence[float], *, today: int) -> list[Consequences]:
@@ -74,14 +77,15 @@ def lab_context(request: HttpRequest) -> dict[str, Any]:
         return context
     curve = replayed(past, TAUS.tolist(), today=today)
     now = replayed(past, [context["tau"]], today=today)[0]
-    target = _target(request)
+    target, rate = _target(request), rate_at(timezone.now())
     return context | {
         "axis": [(_y(share), f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)],
         "fallback_allowed": now.fallback_allowed,
         "local": band([one.local for one in curve]),
         "wrong": band([one.errors.share if one.errors else None for one in curve]),
-        "rows": [in_words(one) for one in curve],
-        "now": in_words(now),
+        "rows": [in_words(one, rate) for one in curve],
+        "now": in_words(now, rate),
+        "rate": rate,
         "wide_interval": now.local.width > USABLE_WIDTH,
         "outcomes": [
             outcome_in_words(one)
@@ -101,7 +105,8 @@ def compare(before: float, after: float) -> Sequence[Change]:
     past = traffic.where(traffic.day < today)
     if len(past) < FEWEST_QUESTIONS or not 0 <= after <= 1:
         return ()
-    now, then = (in_words(one) for one in replayed(past, [before, after], today=today))
+    rate = rate_at(timezone.now())
+    now, then = (in_words(one, rate) for one in replayed(past, [before, after], today=today))
     rows = [(_("Answered here"), "local"), (_("Wrong, of those answered here"), "errors")]
     if control.current().fallback_allowed:
         rows += [(_("Sent to the paid API"), "fallback"), (_("Cost without a budget"), "cost")]
@@ -110,8 +115,8 @@ def compare(before: float, after: float) -> Sequence[Change]:
     return [(title, now[name], then[name]) for title, name in rows]
 
 
-def in_words(one: Consequences) -> dict[str, str]:
-    """The consequences of a tau as people read them."""
+def in_words(one: Consequences, rate: Rate) -> dict[str, str]:
+    """The consequences of a tau as people read them, money also in R$ at `rate`."""
     return {
         "tau": number_format(one.tau, 2),
         "local": percent(one.local),
@@ -119,7 +124,7 @@ def in_words(one: Consequences) -> dict[str, str]:
         "abstained": percent(one.abstained),
         "errors": percent(one.errors.share) if one.errors else "—",
         "basis": _basis(one),
-        "cost": _("US$ %(usd)s a month") % {"usd": number_format(one.usd_a_month, 2)},
+        "cost": _cost(one.usd_a_month, rate),
     }
 
 
@@ -127,6 +132,11 @@ def percent(share: Share) -> str:
     """`72 % (68–76 %)`, which breaks before the bracket only."""
     low, value, high = (number_format(100 * part, 0) for part in (share.low, share.value, share.high))
     return f"{value}{NBSP}% ({low}–{high}{NBSP}%)" if share.width > 0 else f"{value}{NBSP}%"
+
+
+def _cost(usd: Decimal, rate: Rate) -> str:
+    values = {"usd": number_format(usd, 2), "brl": number_format(usd * rate.brl, 2)}
+    return _("US$ %(usd)s (R$ %(brl)s) a month") % values
 
 
 def _basis(one: Consequences) -> str:

@@ -94,6 +94,7 @@ def test_the_main_screens_fit_and_raise_no_error(browser: Browser, server: Serve
             "auth/group/add/",
             "django_celery_beat/periodictask/",
             "panel/export-dataset/",
+            "panel/test-fallback/",
         ):
             page.goto(f"{server.url}/admin/{screen}")
             assert_it_fits(page)

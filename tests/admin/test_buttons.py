@@ -34,6 +34,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "rollback-adapter": {},
     "force-fallback": {"minutes": "15", "reason": "ensaio"},
     "stop-forcing": {"reason": "fim do ensaio"},
+    "test-fallback": {},
     "export-dataset": {"days": "7"},
 }
 

@@ -7,6 +7,7 @@ import re
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,17 @@ def test_the_example_names_every_variable_that_the_settings_read_and_no_other() 
         ("DATABASE_URL", "mysql://db/aion", "postgres://"),
         ("REDIS_URL", "localhost", "redis://"),
         ("AION_BUDGET_USD_DAY", "-1", "0 a"),
+        ("AION_FALLBACK_PROVIDERS", "maritaca", "JSON"),
+        ("AION_FALLBACK_PROVIDERS", '["maritaca"]', "JSON"),
+        ("AION_FALLBACK_PROVIDERS", '{"Other One": {"base_url": "https://api.example.org/v1"}}', "minúsculas"),
+        ("AION_FALLBACK_PROVIDERS", '{"other": {"base_url": "api.example.org"}}', "base_url"),
+        ("AION_FALLBACK_PROVIDERS", '{"other": {"api_key": "sk-1"}}', "base_url"),
+        ("AION_FALLBACK_PROVIDERS", '{"other": {"base_url": "https://api.example.org/v1", "api_key": 7}}', "api_key"),
+        (
+            "AION_FALLBACK_PROVIDERS",
+            '{"other": {"base_url": "https://api.example.org/v1", "secret": "sk-1"}}',
+            "api_key",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_its_mend(
@@ -82,6 +94,38 @@ def test_the_paid_api_without_its_key_is_an_error(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(settings, "AION_FALLBACK_ENABLED", True)
     monkeypatch.setattr(settings, "OPENAI_API_KEY", "")
     assert [error.id for error in check_environment(None)] == ["aion.E002"]
+
+
+def test_another_provider_with_its_key_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "AION_FALLBACK_ENABLED", True)
+    monkeypatch.setattr(settings, "AION_FALLBACK_MODEL", "large@other")
+    monkeypatch.setattr(settings, "AION_FALLBACK_PROVIDERS", {"other": {"base_url": "https://api.example.org/v1"}})
+    assert check_environment(None) == []
+
+
+def test_a_model_of_a_provider_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "AION_FALLBACK_MODEL", "large@other")
+    with override("pt-br"):
+        (error,) = check_environment(None)
+    assert error.id == "aion.E003"
+    assert "AION_FALLBACK_MODEL" in error.msg
+    assert "“other”" in str(error.hint)
+
+
+def test_a_provider_in_the_environment_file_is_read_as_the_example_shows_it(tmp_path: Path) -> None:
+    example = (settings.BASE_DIR / ".env.example").read_text()
+    (line,) = re.findall(r"^#(AION_FALLBACK_PROVIDERS=.*)$", example, re.MULTILINE)
+    (tmp_path / "env").write_text(f"{line}\n")
+    print_it = "from django.conf import settings; print(settings.AION_FALLBACK_PROVIDERS['other']['base_url'])"
+    result = manage("shell", "--no-imports", "-c", print_it, AION_ENV_FILE=str(tmp_path / "env"))
+    assert result.stdout.strip() == "https://api.example.org/v1"
+
+
+def test_a_wrong_provider_is_named_without_its_key() -> None:
+    result = manage("check", AION_FALLBACK_PROVIDERS='{"other": {"api_key": "sk-secret"}}')
+    assert result.returncode == 1
+    assert "AION_FALLBACK_PROVIDERS" in result.stderr
+    assert "sk-secret" not in result.stderr + result.stdout
 
 
 def test_no_command_runs_on_a_wrong_value() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chat import calibration, control
+from chat import breaker, calibration, control
 from chat.answering import Asker
 from inference.backends.fake import FakeEngine
 from inference.engine import EngineStatus
@@ -64,10 +64,12 @@ def light_parts(settings, monkeypatch) -> Iterator[None]:
     settings.AION_ENGINE = "inference.backends.fake.FakeEngine"
     control.forget()
     calibration.forget()
+    breaker.forget()
     FakeEngine.reset()
     yield
     control.forget()
     calibration.forget()
+    breaker.forget()
     FakeEngine.reset()
 
 
@@ -80,10 +82,13 @@ def documents(db, settings) -> None:
 
 
 class Provider:
-    """An OpenAI-compatible server on loopback that does what `behave` says, and keeps what it was sent."""
+    """An OpenAI-compatible server on loopback that does what `behaviour` says, after what `before` says in turn, and
+    keeps what it was sent."""
 
     def __init__(self) -> None:
         self.behaviour = "answer"
+        self.before: list[str] = []
+        self.retry_after: str | None = None
         self.text = "O passeio custa € 98 por adulto [1]."
         self.usage: dict[str, Any] | None = {"prompt_tokens": 500, "completion_tokens": 20, "total_tokens": 520}
         self.requests: list[dict[str, Any]] = []
@@ -95,7 +100,8 @@ class Provider:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                provider.requests.append({"path": self.path, "raw": body.decode(), "body": json.loads(body)})
+                asked = {"path": self.path, "raw": body.decode(), "body": json.loads(body)}
+                provider.requests.append(asked | {"key": self.headers["Authorization"]})
                 provider.respond(self)
 
             def log_message(self, *args: object) -> None:
@@ -111,9 +117,10 @@ class Provider:
         self._server.server_close()
 
     def respond(self, handler: BaseHTTPRequestHandler) -> None:
-        if self.behaviour.isdigit():
-            return self._refuse(handler, int(self.behaviour))
-        if self.behaviour == "silent":
+        behaviour = self.before.pop(0) if self.before else self.behaviour
+        if behaviour.isdigit():
+            return self._refuse(handler, int(behaviour))
+        if behaviour == "silent":
             self.release.wait(10)
             handler.close_connection = True
             return None
@@ -122,18 +129,24 @@ class Provider:
         handler.send_header("Connection", "close")
         handler.end_headers()
         handler.close_connection = True
-        if self.behaviour == "garbage":
+        if behaviour == "garbage":
             handler.wfile.write(b"data: {this is not json\n\n")
             return None
-        if self.behaviour == "nonsense":
+        if behaviour == "trickle":
+            while not self.release.wait(0.1):
+                self._send(handler, {"choices": [{"index": 0, "delta": {"content": "a "}, "finish_reason": None}]})
+            return None
+        if behaviour == "nonsense":
             self._send(handler, {"choices": [{"index": 0, "delta": {"content": {"text": 7}}, "finish_reason": None}]})
             return None
         pieces = [self.text[at : at + 7] for at in range(0, len(self.text), 7)]
-        if self.behaviour == "half":
+        if behaviour == "half":
             pieces = pieces[: len(pieces) // 2]
+        if behaviour in ("nothing", "empty"):
+            pieces = []
         for piece in pieces:
             self._send(handler, {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
-        if self.behaviour == "half":
+        if behaviour in ("half", "nothing"):
             return None
         self._send(handler, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         if self.usage is not None:
@@ -150,6 +163,8 @@ class Provider:
         handler.send_response(status)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(body)))
+        if self.retry_after is not None:
+            handler.send_header("Retry-After", self.retry_after)
         handler.end_headers()
         handler.wfile.write(body)
 
@@ -164,3 +179,18 @@ def provider(settings) -> Iterator[Provider]:
     control.forget()
     yield server
     server.close()
+
+
+@pytest.fixture
+def providers(settings) -> Iterator[dict[str, Provider]]:
+    """Two servers, `first` and `second`, asked in this order; OpenAI itself has no key."""
+    servers = {"first": Provider(), "second": Provider()}
+    settings.AION_FALLBACK_PROVIDERS = {
+        name: {"base_url": server.url, "api_key": f"sk-{name}"} for name, server in servers.items()
+    }
+    settings.AION_FALLBACK_ENABLED = True
+    settings.AION_FALLBACK_MODEL = "gpt-4o-mini@first, gpt-4o-mini@second"
+    control.forget()
+    yield servers
+    for server in servers.values():
+        server.close()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from chat import control, fallback
+from chat import control, paid_call
 from chat.answering import Answer, Question, Replaced, SentenceReleased, SourcesFound, answer, answer_stream
 from chat.exceptions import FallbackFailed
 from inference.backends.fake import FakeEngine
@@ -151,7 +151,7 @@ def test_a_failing_provider_is_an_error_with_a_reason_and_money_errs_upward(
 
 
 def test_a_silent_provider_times_out(provider, settings, monkeypatch):
-    monkeypatch.setattr(fallback, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(paid_call, "TIMEOUT_S", 0.3)
     provider.behaviour = "silent"
     with pytest.raises(FallbackFailed) as failed:
         ask()

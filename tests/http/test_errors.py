@@ -49,6 +49,31 @@ def test_every_failure_of_the_answer_path_has_its_status_and_code(
     assert response.json()["error"]["code"] == code
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("timeout", "demorou demais"),
+        ("quota", "não está aceitando mais perguntas agora"),
+        ("refused", "Avise quem cuida do AION"),
+        ("unconfigured", "ainda não está configurada"),
+        ("unreachable", "Não foi possível falar com a API paga"),
+        ("interrupted", "interrompeu a resposta no meio"),
+        ("personal_data", "iriam junto dados pessoais"),
+        ("circuit_open", "está em pausa"),
+        ("server_error", "A API paga não respondeu"),
+        ("malformed", "A API paga não respondeu"),
+    ],
+)
+def test_a_failure_of_the_paid_api_is_told_in_portuguese_and_never_in_its_own_words(
+    signed_in: APIClient, path: ScriptedPath, reason: str, words: str
+) -> None:
+    path.failure = FallbackFailed(reason, "upstream said: sk-hunter2")
+    error = signed_in.post(CHAT, {"message": "Quanto custa?"}, format="json").json()["error"]
+    assert error["details"] == {"reason": reason}
+    assert words in error["message"]
+    assert "hunter2" not in str(error)
+
+
 def test_an_unexpected_failure_tells_nothing_of_its_cause(signed_in: APIClient, path: ScriptedPath) -> None:
     path.failure = RuntimeError("password=hunter2")
     response = signed_in.post(CHAT, {"message": "Oi"}, format="json")
