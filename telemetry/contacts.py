@@ -20,10 +20,11 @@ _LOCAL_BACKWARDS = re.compile(
     re.I,
 )
 _DOT = r"(?:\s?\.\s?|\s?[\[({<]\s?(?:dot|ponto)\s?[\])}>]\s?|[^\S\n](?:dot|ponto)[^\S\n]|%2e)"
-_TLD = r"(?:com|net|org|gov|edu|jus|leg|mil|adv|ind|eng|med|art|coop|info|app|dev|br|me|io|pt|us|eu)"
+_STATE = "a[clmp]|ba|ce|df|es|go|m[agst]|p[abeir]|r[jnors]|s[cep]|to"
+_TLD = rf"(?:com|net|org|gov|edu|jus|leg|mil|adv|ind|eng|med|art|coop|info|app|dev|br|me|io|pt|us|eu|{_STATE})"
 _DOMAIN = re.compile(
     rf"[^\S\n]{{0,2}}\n?[^\S\n]?(?:[a-z0-9](?:[^\S\n][a-z0-9-](?![a-z0-9])){{1,40}}(?:[^\S\n]?\.[^\S\n]?(?:[a-z](?:[^\S\n][a-z](?![a-z0-9])){{1,5}}|{_TLD}\b)){{1,3}}"
-    rf"|[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{0,5}}(?:{_DOT}{_TLD}(?![a-z0-9])){{1,3}}"
+    rf"|[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{0,5}}(?:{_DOT}{_TLD}(?![a-z0-9])){{1,4}}"
     rf"|[a-z0-9-]{{1,40}}?(?:ponto|dot){_TLD}(?:(?:ponto|dot){_TLD}){{0,2}}(?![a-z0-9])"
     rf"|[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{1,5}})",
     re.I,
@@ -46,14 +47,13 @@ _GROUPED = re.compile(r".*\d{4}\D{1,3}\d{4}", re.S)
 _MOBILE_IN_ONE = re.compile(r"(?:\d{2})?[1-9]{2}9\d{8}")
 
 _CEP = re.compile(r"(?<![\d.-])\d{2}\.?\d{3}-\d{3}(?![\d-])")
-_STATE = "a[clmp]|ba|ce|df|es|go|m[agst]|p[abeir]|r[jnors]|s[cep]|to"
 _CEP_BEFORE_CITY = re.compile(
     rf"(?<![\d.,])\d(?:{BETWEEN}\d){{7}}(?=[^\w\n]{{1,4}}[a-z][^\n\d,]{{2,30}}?\s?[-/]\s?(?:{_STATE})\b)", re.I
 )
 _STREET = re.compile(
     r"\b(?:(?:rua|r\.|r(?= cel)|avenida|av|alameda|al\.|travessa|tv|praca|pca|rodovia|rod\.|estrada|largo|beco|viela"
     r"|sq[ns]|qn[a-z]|sh[a-z]{1,2}|cl[ns])(?![a-z])\.?\s?[^\n\d;|]{0,48}?(?:\d{1,2} de [a-z]+|projetada \d+)?[\s,]*"
-    r"(?:\n\s?)?(?:(?:n[.o]*|numero|km|quadra|conjunto|lote)\s{0,2})*\d{1,5}(?:/\d+)?"
+    r"(?:\n\s?)?(?:(?:n[.o]*|numero|km|quadra|conjunto|lote)\s{0,2})*(?:\d{1,5}(?:/\d+)?|s/n\b)"
     r"|(?:quadra|qd|sitio|chacara)\.?\s?\d{1,4}(?=[\s,-]{1,3}(?:conj|bloco|casa|lote)))"
     r"((?:[\s,-]{0,3}(?:apto?|apartamento|ap|bloco|bl|casa|fundos|lote|quadra|conjunto|sala|lj|loja)\b\.?\s?\w{0,4})*)",
     re.I,

@@ -40,7 +40,7 @@ _ANNOUNCING: tuple[tuple[str, int, re.Pattern[str]], ...] = tuple(
         ("CNPJ", 12, _spelt("cnpj"), _NEAR),
         ("RG", 5, rf"{_spelt('rg')}|identidade|registro geral", _NEAR),
         ("CNH", 9, rf"{_spelt('cnh')}|habilitacao|carteira de motorista", _NEAR),
-        ("TITULO", 10, "titulo(?: de eleitor| eleitoral)?|inscricao eleitoral", _NEAR),
+        ("TITULO", 10, r"(?:titulo|tit\.?)(?: de eleitor| eleitor(?:al)?)?|inscricao eleitoral", _NEAR),
         ("PIS", 10, rf"{_spelt('pis')}|pasep|nis|nit|inss", _NEAR),
         ("CNS", 12, rf"sus|{_spelt('cns')}", _NEAR),
         ("CARTAO", 12, "cartao|credito|debito|visa|master(?:card)?|elo|amex", r"[^\d\n]{0,32}\n?[^\d\w\n]{0,6}"),

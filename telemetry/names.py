@@ -28,7 +28,7 @@ _NAME = rf"{_PART}(?:(?:[^\S\n]+|[^\S\n]*\n[^\S\n]*){_PART})"
 # "meu nome é", "quem fala é a", "paciente:": what follows is a name in whatever case it is typed.
 _INTRODUCTIONS = (
     r"meu nome(?: completo)?(?: eh| e|,)?",
-    r"me chamo",
+    r"(?:me chamo|(?:el[ea]|que) se chama)",
     r"chamo-me",
     r"nome(?: \w{1,20}){0,3}\s{0,4}(?:[:=|]|- )",
     r"(?:em|n?o|ao|pro) nome d[aeo] (?:minha mae,|meu pai,)",
@@ -47,7 +47,7 @@ _INTRODUCTIONS = (
 _PERSONS = (
     r"nome(?: \w{1,20}){0,3},|nome d[aeo](?: \w{4,20})?|beneficiari[oa]|titular|proprietari[oa]"
     r"|remetente|destinatari[oa]|inquilin[oa]|prezad[oa]|querid[oa]|autor[a]?|paciente|alun[oa]"
-    r"|reu|sindic[oa]|servidor[a]?|testemunha|advogad[oa]|funcionari[oa]|soci[oa]|hospede"
+    r"|reu|sindic[oa]|servidor[a]?|testemunha|vitima|declarante|acusad[oa]|advogad[oa]|funcionari[oa]|soci[oa]|hospede"
     r"|segurad[oa]|requerente|contribuinte|eleitor[a]?|passageir[oa]|medic[oa]|enfermeir[oa]"
     r"|motorista|cliente|responsavel|contato|assinado(?: por)?|procurar? por|receb(?:i|ido|eu) de"
     r"|filh[oa]|irma|irmao|mae|pai|espos[oa]|marido|noiv[oa]|cunhad[oa]|vizinh[oa]|amig[oa]"
@@ -57,7 +57,7 @@ _GREETINGS = r"seu|dona|oi+|ola|bom dia|boa tarde|boa noite|obrigad[oa]|valeu|ab
 # "sou a", "falar com", "locador": a name unless it is an office or a word that sentences go on with.
 _FREELY = (
     r"(?:eu )?sou [oa]|fal(?:ar|ei) com"
-    r"|nome(?: \w{1,20}){0,3},|(?<![^\n])nome(?: completo)?"
+    r"|nome(?: \w{1,20}){0,3},|(?<![^\n])nome|nome completo"
     r"|(?:pagador[a]?|favorecid[oa]|locador[a]?|locatari[oa]|outorgante|outorgad[oa])(?: foi| e| eh)?"
 )
 _INTRODUCED = re.compile(rf"(?i:\b(?:{'|'.join(_INTRODUCTIONS)})[^\S\n]?:?){_MARKS}\n?{_MARKS}({_NAME}{{0,6}})")
