@@ -30,7 +30,7 @@ _AN_AMOUNT_AFTER = re.compile(
     r"(?:,\d\d?(?!\d))?\s?(?:%|(?:de )?(?:reais|mil|milh\w+|bilh\w+|euros|dolares|por cento|kwh|k[mg]|pessoas"
     r"|habitantes|anos|dias)\b)"
 )
-_NEAR = r"[^\d\n]{0,24}\n?[^\d\w\n]{0,6}(?:[a-z]{1,2}[ .-]{0,2})?"  # "RG: MG-12.345.678"
+_NEAR = r"[^\d\n]{0,24}\n?[^\d\w\n]{0,6}(?:[a-z]{1,2}[ .-]{0,3})?"  # "RG: MG-12.345.678"
 _REACH = 56  # characters between the announcing word and its number
 
 _ANNOUNCING: tuple[tuple[str, int, re.Pattern[str]], ...] = tuple(

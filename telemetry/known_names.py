@@ -63,7 +63,7 @@ GIVEN_NAMES = frozenset(
     monica monique murillo murilo myllena nadia nadir nagib naiara nair naomi nara narciso natalia natanael
     natasha nathalia nathalie nathan nazareth neide neiva neli nelma nelson nereu nestor neusa neuza neyde
     nicanor nicolas nicolau nicole nicolly nilce nilda nilson nilton nilza nina nivaldo nivea noeli noelia noemi
-    norberto odair odete odilon ofelia olavo olga olimpia olindina olinto onofre orlando oscar osmar osorio
+    norberto odair odete odilon ofelia olavo omar olga olimpia olindina olinto onofre orlando oscar osmar osorio
     osvaldina osvaldo oswaldo otacilio otavia otavio otilia otoniel ovidio palmira pamela paola paolo pascoal
     patricia patricio paula paulina paulino paulo pedrina pedrinho pedro penelope petronio pietra pietro plinio
     poliana policarpo polyana porfirio priscila priscilla quezia quirino quiteria rafael rafaela rafaella raiane

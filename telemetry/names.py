@@ -75,7 +75,7 @@ _SIGNED = re.compile(
 # "Fulano de Tal, portador do RG", "Fulano de Tal escreveu:".
 _FOLLOWING = (
     r"(?i:[^\S\n]{0,3},\s(?:inscrit[oa]|portador[a]?|brasileir[oa]|solteir[oa]|casad[oa]|residente|titular d|nascid[oa]"
-    r"|rg\b|cpf\b)|\sescreveu:)"
+    r"|rg\b|cpf\b)|\s{1,3}escreveu:)"
 )
 _IS_FOLLOWED = re.compile(_FOLLOWING)
 _FOLLOWED = re.compile(rf"({_NAME}{{1,6}})[')\]]{{0,2}}{_FOLLOWING}")
@@ -230,12 +230,16 @@ def _whole(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     words = list(_LETTERS.finditer(match[1]))
     first = 0
     for position, word in enumerate(words):
-        if word[0].lower() not in _LINKS and len(word[0]) > 1 and not _may_be_of_a_name(word[0]):
+        if word[0].lower() not in _LINKS and not _is_initial(word[0]) and not _may_be_of_a_name(word[0]):
             first = position + 1
     named = [word for word in words[first:] if word[0].lower() not in _LINKS]
     alone = len(named) == 1 and named[0][0].lower() in GIVEN_NAMES
     if (len(named) > 1 or alone) and (first == 0 or match.re is _FOLLOWED):
         yield match.start(1) + named[0].start(), match.end(1)
+
+
+def _is_initial(word: str) -> bool:
+    return len(word) == 1 and (word.isupper() or word not in "aeo")
 
 
 def _may_be_of_a_name(word: str) -> bool:
