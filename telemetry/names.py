@@ -1,200 +1,214 @@
 """Names of people in Portuguese text, as far as patterns and the commonest Brazilian names find them.
 
-A lone given name without introduction is left: too many are also words, cities or saints.
+A lone given name without introduction is left: too many are also words, cities or saints. Texts are readings
+(`telemetry.reading`): ASCII, without quotation marks and Markdown's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
-from tarja.normalise import fold as fold_text
+from telemetry.known_names import GIVEN_NAMES, SURNAMES
 
-# The commonest of IBGE's census of names, those that are also everyday words or places left out; folded.
-GIVEN_NAMES = frozenset(
-    """
-    adriana adriano alan alana alberto alessandra alessandro alex alexandre alice aline alvaro amanda ana
-    anderson andre andrea andreia andressa angela anna anthony antonia antonio arthur artur augusto barbara
-    beatriz benedita benedito benicio bernardo bianca breno bruna bruno caio camila carla carlos carolina
-    caroline catarina cecilia celia celso cesar cicero clara claudia claudio cleide cleiton cristiane cristiano
-    cristina daiane daniel daniela daniele danilo davi david debora denise diego diogo douglas edson eduarda
-    eduardo elaine eliana eliane elisa elisabete elizabeth eloa elza emanuel emanuelly emerson emilly enzo erica
-    erick erika estela evandro fabiana fabiano fabio fabricio felipe fernanda fernando flavia flavio francisca
-    francisco gabriel gabriela gabrielly geraldo gilberto giovana giovanna gisele giselle guilherme gustavo
-    heitor helena heloisa henrique hugo iara igor ines ingrid iolanda irene isaac isabel isabela isabella
-    isabelle isadora ivan ivone jaqueline jean jefferson jessica joana joao joaquim joaquina jonas jonathan
-    jorge jose josefa julia juliana juliano julio junior karina karine kaua kelly laercio lais lara larissa
-    laura lauro leandro leonardo leticia lidia ligia livia lorena lorenzo luan luana lucas lucia luciana luciano
-    luis luisa luiz luiza luzia magali manuel manuela marcela marcelo marcia marcio marco marcos margarida maria
-    mariana marilia marina mario marlene marta mateus matheus mauricio mauro maya melissa michele miguel milena
-    mirela monica murilo natalia nathalia nelson neusa nicolas nicole nilson osvaldo otavio pamela patricia
-    paula paulo pedro priscila priscilla rafael rafaela raimunda raimundo raquel raul rebeca regiane regina
-    reginaldo renan renata renato ricardo rita roberta roberto robson rodolfo rodrigo rogerio ronaldo rosana
-    rosangela roseli rosemary rosilene rubens ruth sabrina samanta samara samuel sandra sarah sebastiana
-    sebastiao sergio severina severino sheila silvana silvia silvio simone sofia solange sonia sophia stella
-    suelen sueli suzana tania tatiana tatiane teresa teresinha terezinha thais thiago tiago ursula valdir
-    valentina valeria valter vanessa vera veronica vicente victor vinicius vitor viviane wagner walter
-    washington wellington wesley william wilson yasmin yuri
-    """.split()
-)
-SURNAMES = frozenset(
-    """
-    abreu aguiar albuquerque almeida alves amaral amorim andrade antunes aragao araujo arruda assis azevedo
-    barbosa barreto barros bastos batista bezerra borges braga brandao brito bueno cabral caldas camargo cardoso
-    carneiro carvalho castro cavalcante cavalcanti cordeiro correa correia costa coutinho cunha dantas dias
-    domingues duarte esteves farias fernandes ferraz ferreira figueiredo fonseca franco freitas furtado garcia
-    gomes goncalves guedes guerra guimaraes gusmao lacerda leal leite lemos lima lopes macedo machado maciel
-    magalhaes maia marinho marques martins matos medeiros meireles mello melo mendes menezes miranda monteiro
-    moraes morais moreira moura nascimento neves nogueira novaes nunes oliveira pacheco paiva peixoto pereira
-    pimentel pinheiro pinto pires queiroz ramos rangel rezende ribeiro rocha rodrigues sales salles sampaio
-    santana santiago santos saraiva silva silveira simoes siqueira soares sousa souza tavares teixeira teles
-    toledo torres trindade vargas vasconcelos vaz veloso viana vieira xavier
-    """.split()
-)
+KNOWN = GIVEN_NAMES | SURNAMES | {"filho", "neto", "neta", "junior", "jr", "sobrinho"}
 
-_CAPITALISED = r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’]+"
-_CAPITALS = r"[A-ZÀ-ÖØ-Þ]{2,}"
+_CAPITALISED = r"(?:[A-Z]')?[A-Z][a-z']+"
+_CAPITALS = r"[A-Z]{2,}"
 _LINK = r"(?:[Dd][aeo]s?|DAS?|DOS?|DE|e|E)"
 _WORD = rf"(?:{_CAPITALISED}|{_CAPITALS})"
-_SEQUENCE = rf"{_WORD}(?:[ \t]+(?:{_LINK}[ \t]+)?{_WORD}){{0,5}}"
-_LETTERS = r"[^\W\d_]+"
+_SEQUENCE = rf"{_WORD}(?:[ \t]+(?:{_LINK}[ \t]+|[A-Z]\.[ \t]+)?{_WORD}){{0,5}}"
+_LETTERS = re.compile(r"[A-Za-z]+")
 
-_MARKS = r"(?:[^\S\n]|[*_~`\"'“‘«(\[>|-]){0,5}(?![A-Z]+_\d)"  # before a name; no placeholder of ours follows
-_PART = r"(?<![^\W\d_])(?:[dD]['’])?[^\W\d_]{1,30}+\.?(?:[-'’][^\W\d_]{1,30}+)?"  # a row of letters is read once
-_NAME = rf"{_PART}(?:[^\S\n]+{_PART})"
-# "meu nome é", "em nome de", "prezada sra.": what follows is a name in whatever case it is typed.
+_MARKS = r"(?:[^\S\n]|['(<>\[-]){0,5}"  # before a name
+# A row of letters is read once.
+_PART = r"(?<![A-Za-z])(?:[dD]')?(?:[A-Za-z]{1,2}\.|[A-Za-z]{1,30}+)(?:[-'][A-Za-z]{1,30}+)?"
+_NAME = rf"{_PART}(?:(?:[^\S\n]+|[^\S\n]*\n[^\S\n]*){_PART})"
+
+# "meu nome é", "quem fala é a", "paciente:": what follows is a name in whatever case it is typed.
 _INTRODUCTIONS = (
-    r"meu nome(?: completo)?(?: eh| é| e|,)?",
-    r"me chamo",
+    r"meu nome(?: completo)?(?: eh| e|,)?",
+    r"(?:me chamo|(?:el[ea]|que) se chama)",
     r"chamo-me",
-    r"nome(?: completo| d[oa] (?:cliente|titular|paciente|passageir[oa]))?[\"'*_`]{0,2}\s?[:=|]",
-    r"n?o?\s?nome d[aeo](?: minha m[ãa]e,| meu pai,)?",
-    r"favorecid[oa]",
-    r"benefici[áa]ri[oa]",
-    r"titular",
-    r"pagador(?: foi)?",
-    r"propriet[áa]ri[oa]",
-    r"remetente",
-    r"destinat[áa]ri[oa]",
-    r"locat[áa]ri[oa]",
-    r"locador[a]?",
-    r"inquilin[oa]",
-    r"(?:à|a|ao) aten[çc][ãa]o d[aeo]",
+    r"nome(?: \w{1,20}){0,3}\s{0,4}(?:[:=|]|- )",
+    r"(?:em|n?o|ao|pro) nome d[aeo] (?:minha mae,|meu pai,)",
+    r"(?:em|no|ao|pro) nome d[aeo]",
+    r"ao? aten[ct]ao d[aeo]",
     r"a/c",
     r"aos cuidados d[aeo]",
-    r"prezad[oa](?: sra?\.?)?",
+    r"prezad[oa] sra?\.?",
     r"car[oa] sra?\.?",
-    r"(?:quem|qm) fala (?:eh|é|e)(?: [oa])?",
-    r"a(?:qu|k)i (?:eh|é|e)(?: [oa])?",
+    r"(?:quem|qm) fala (?:eh|e)(?: [oa])?",
+    r"a(?:qu|k)i (?:eh|e)(?: [oa])?",
     r"fal(?:ar|ei) com (?:[oa] )?(?:sra?\.?|seu|dona)",
-    r"procurar? por",
-    r"autor[a]?",
-    r"paciente",
-    r"alun[oa]",
     r"eu,",
 )
-# "sou a", "falar com": only where one of the words is a known name.
-_MAYBE_INTRODUCED = re.compile(rf"(?i:\b(?:(?:eu )?sou [oa]|fal(?:ar|ei) com(?: [oa])?)\s?:?){_MARKS}({_NAME}{{0,6}})")
-_INTRODUCED = re.compile(rf"(?i:\b(?:{'|'.join(_INTRODUCTIONS)})[^\S\n]?:?){_MARKS}({_NAME}{{0,6}})")
+# Words for a person, which other words follow as often: only where what follows looks like a name.
+_PERSONS = (
+    r"nome(?: \w{1,20}){0,3},|nome d[aeo](?: \w{4,20})?|beneficiari[oa]|titular|proprietari[oa]"
+    r"|remetente|destinatari[oa]|inquilin[oa]|prezad[oa]|querid[oa]|autor[a]?|paciente|alun[oa]"
+    r"|reu|sindic[oa]|servidor[a]?|testemunha|vitima|declarante|acusad[oa]|advogad[oa]|funcionari[oa]|soci[oa]|hospede"
+    r"|segurad[oa]|requerente|contribuinte|eleitor[a]?|passageir[oa]|medic[oa]|enfermeir[oa]"
+    r"|motorista|cliente|responsavel|contato|assinado(?: por)?|procurar? por|receb(?:i|ido|eu) de"
+    r"|filh[oa]|irma|irmao|mae|pai|espos[oa]|marido|noiv[oa]|cunhad[oa]|vizinh[oa]|amig[oa]"
+    r"|atenciosamente,|att,|abracos,"
+)
+_GREETINGS = r"seu|dona|oi+|ola|bom dia|boa tarde|boa noite|obrigad[oa]|valeu|abs"
+# "sou a", "falar com", "locador": a name unless it is an office or a word that sentences go on with.
+_FREELY = (
+    r"(?:eu )?sou [oa]|fal(?:ar|ei) com"
+    r"|nome(?: \w{1,20}){0,3},|(?<![^\n])nome|nome completo"
+    r"|(?:pagador[a]?|favorecid[oa]|locador[a]?|locatari[oa]|outorgante|outorgad[oa])(?: foi| e| eh)?"
+)
+_INTRODUCED = re.compile(rf"(?i:\b(?:{'|'.join(_INTRODUCTIONS)})[^\S\n]?:?){_MARKS}\n?{_MARKS}({_NAME}{{0,6}})")
+_LABELLED = re.compile(rf"(?i:\b(?:{_PERSONS})[^\S\n]{{0,3}}(?:[:=]|- )){_MARKS}\n?{_MARKS}({_NAME}{{0,6}})")
+_MAYBE_INTRODUCED = re.compile(
+    rf"(?i:\b(?:{_PERSONS}|(?:{_FREELY}|sou)(?: [oa])?)[,:]?){_MARKS}(?<![A-Za-z])({_NAME}{{0,6}})"
+)
+_GREETED = re.compile(rf"(?i:\b(?:{_GREETINGS}),?){_MARKS}(?<![A-Za-z])({_NAME}{{0,6}})")
+_FREELY_INTRODUCED = re.compile(rf"(?i:\b(?:{_FREELY})\s?:?){_MARKS}({_NAME}{{1,6}})")
 # The line under a greeting at the end, or under "--".
 _SIGNED = re.compile(
-    r"(?im:^[^\S\n>]*(?:at(?:enciosamente|t|te)?|abs|abra[çc]os?|obrigad[oa]|cordialmente|grat[oa]|respeitosamente|--)"
-    rf"[.,!]*[^\S\n]*\n+){_MARKS}({_NAME}{{1,6}})[^\S\n]*[*_~`\"'”’)\]]{{0,2}}(?:\n|$)"
+    r"(?im:^[^\S\n>]*(?:at(?:enciosamente|t|te)?|abs|abracos?|obrigad[oa]|cordialmente|grat[oa]|respeitosamente|--)"
+    rf"[.,!]*[^\S\n]*\n+){_MARKS}({_NAME}{{0,6}})[^\S\n]*[')\]]{{0,2}}[^\S\n]*(?:\n|$)"
 )
 # "Fulano de Tal, portador do RG", "Fulano de Tal escreveu:".
-_FOLLOWED = re.compile(
-    rf"({_NAME}{{1,6}})[*_~`\"'”’)\]]{{0,2}}(?i:,\s(?:inscrit[oa]|portador[a]?|brasileir[oa]|solteir[oa]|casad[oa]"
-    r"|residente|titular d|nascid[oa]|rg\b|cpf\b)|\sescreveu:)"
+_FOLLOWING = (
+    r"(?i:[^\S\n]{0,3},\s(?:inscrit[oa]|portador[a]?|brasileir[oa]|solteir[oa]|casad[oa]|residente|titular d|nascid[oa]"
+    r"|rg\b|cpf\b)|\s{1,3}escreveu:)"
 )
-# A row of addressees: "Cc: Ana Lima; Rui Costa".
-_ADDRESSEES = re.compile(r"(?im:^[^\S\n>]*(?:cc|de|para|from|to)\s?:([^\n]{1,300}))")
-_ADDRESSEE = re.compile(rf"({_NAME}{{1,6}})(?=[\"'”’*_)\]`]{{0,2}}[^\S\n]*(?:[;<,(]|$))")
-# "cliente:", "sou a": a capitalised name follows.
-_ANNOUNCED = re.compile(
-    r"(?i:\b(?:cliente|passageir[oa]|responsável|contato|hóspede|assinado(?: por)?)\s?:"
-    r"|\b(?:(?:eu )?sou [oa]|filh[oa]|m[ãa]e|pai|espos[oa]|marido|amig[oa]|d[oa] (?:seu|dona)|fal(?:ar|ei) com [oa]"
-    rf"|atenciosamente,|att,|abraços,)):?{_MARKS}({_SEQUENCE})"
+_IS_FOLLOWED = re.compile(_FOLLOWING)
+_FOLLOWED = re.compile(rf"({_NAME}{{1,6}})[')\]]{{0,2}}{_FOLLOWING}")
+# A row of people: "Cc: Ana Lima; Rui Costa".
+_ROW = re.compile(
+    r"(?im:^[^\S\n>]*(?:cc|cco|bcc|de|para|from|to|presentes|participantes|convidados|passageiros|hospedes|testemunhas)\s?:([^\n]{1,200}(?:\n[^\n:]{1,80};[^\n:]{1,80})?))"
 )
-_TITLED = re.compile(rf"\b(?:(?:Sr|Sra|Srta|Dr|Dra|Prof|Profa)(?:\.ª|\.|ª)?[ \t]+)+({_SEQUENCE})")
-_SEQUENCES = re.compile(rf"(?<![\w-])({_SEQUENCE})(?![\w-])")
+_OF_A_ROW = re.compile(rf"({_NAME}{{1,6}})(?=[')\]]{{0,2}}[^\S\n]*(?:[;<,(.]|$))", re.M)
+_TITLED = re.compile(rf"\b(?:(?:Sr|Sra|Srta|Dr|Dra|Prof|Profa|Dona)\b(?:\.a|\.)?[ \t]+)+({_SEQUENCE})")
+_SEQUENCES = re.compile(rf"(?<![A-Za-z0-9-])({_SEQUENCE})(?![A-Za-z0-9-])")
 
 # After these a name is a place's, an institution's or a saint's.
 _NOT_A_PERSON_BEFORE = re.compile(
-    r"(?i:\b(?:rua|r\.|av\.?|avenida|praça|largo|travessa|estrada|rodovia|alameda|viaduto|ponte|palácio|parque|quinta"
-    r"|castelo|igreja|capela|convento|catedral|hospital|escola|colégio|instituto|museu|teatro|estádio|aeroporto"
-    r"|universidade|faculdade|fundação|biblioteca|campus|prêmio|lei|cidade|município|ilha|serra|rio|lago|praia|porto"
-    r"|são|santo|santa|nossa senhora|dom|d\.|rei|rainha|infante|marquês|conde|padre|papa)(?: d[aeo]s?)?)\s+$"
+    r"(?i:\b(?:rua|r\.|av\.?|avenida|praca|largo|travessa|estrada|rodovia|alameda|viaduto|ponte|palacio|parque|quinta"
+    r"|castelo|igreja|capela|convento|catedral|hospital|escola|colegio|instituto|museu|teatro|estadio|aeroporto"
+    r"|universidade|faculdade|fundacao|biblioteca|campus|premio|lei|cidade|municipio|ilha|serra|rio|lago|praia|porto"
+    r"|sao|santo|santa|nossa senhora|dom|d\.|rei|rainha|infante|marques|conde|padre|papa)(?: d[aeo]s?)?)\s+$"
 )
 _NOT_A_NAME = frozenset(  # among them the offices that follow "Sr." and "sou o"
     """
-    a adjunto ao aos aqui as associada associado ate bem chefe cliente clientes com como compras coordenacao
-    coordenador coordenadora da das de departamento diretor diretora diretoria do dono dos e ela ele em equipe esta
-    este eu favor financeiro gerencia gerente governador guia humanos isso ja medico ministra ministro motorista
-    muito na nao no nos o orientador orientadora os para pela pelo pessoal por prefeito presidente primeiro quando
-    quanto que quem recursos reitor reitora responsavel se secao secretaria secretario seja sem senhor senhora
-    senhores setor sobre sou sra suporte titular todos tutor um uma vendas voce voces
+    a adjunto administracao advogada advogado agencia aluna aluno anonimo anterior ao aos aqui area as
+    assistente associada associado ate atendente atendimento banco bem central chefe cliente clientes com
+    comissao como companhia competo completo compras conselho contrario contratada contratante coordenacao
+    coordenador coordenadora crianca curso da das de departamento desconhecido desenvolvedor desenvolvedora
+    diretor diretora diretoria do docente domingo dono dos e educacao ela ele em empresa enfermeira enfermeiro
+    engenheira engenheiro ensino equipe escola especial esta estado este estudante eu fas favor federal filha
+    filho financeiro fiscal fisica funcionaria funcionario geral gerencia gerente governador grupo guia hospital
+    humanos idosa idoso instituto irma irmao isso ja juiz juiza juridica mae maior marido medica medico menor
+    ministerio ministra ministro morador moradora motorista muito mulher municipal na nao no nos nossa nosso
+    nova novo o orientador orientadora os ouvidoria pai para pela pelo pessoa pessoal pessoas policia por
+    prefeito prefeitura presidente primeira primeiro professor professora programador programadora proprietaria
+    proprietario publica publico quando quanto quarta que quem quinta recursos reitor reitora responsaveis
+    responsavel reuniao sabado saude se secao secretaria secretarias secretario seguinte segunda seja sem senhor
+    senhora senhores senhorita servidor servidora setor sexta sindica sindico sobre socia socio sou sra suporte
+    tecnica tecnico terca tia tio titular todos turma tutor um uma unica unico universidade usuaria usuario
+    vendas vendedor vendedora viuva viuvo vizinha vizinho voce voces
     """.split()
 )
 
 
-_PLACES = frozenset({"joao pessoa", "governador valadares", "presidente prudente", "santos dumont"})
+_PLACES = frozenset(
+    {
+        "joao pessoa",
+        "governador valadares",
+        "presidente prudente",
+        "santos dumont",
+        "joao monlevade",
+        "fernando de noronha",
+        "romeu e julieta",
+    }
+)
 _LINKS = frozenset({"da", "de", "do", "das", "dos", "e", "di", "del", "la", "van", "von", "al", "el"})
+_LINKS_OF_NAMES = frozenset({"da", "de", "do", "das", "dos"})
+# Words that follow a name typed in lower case.
+_EVERYDAY = frozenset(
+    """
+    acho agora ainda anos apartamento aquela aquele atende atendido atendimento aviso boa bom cadastro caiu
+    cancelar caso cidade comprei comprou conta cpf cujo da dado dela dele desta deste deve disse disso diz dizer
+    documento dois email endereco entrega era espero esqueci essa esse estou faco fala falou falta faz fazer
+    ficou fiz foi fone foram fosse fui gostaria ha havia hoje informo isto ja la leva lhe ligar ligo ligou mae
+    mais mandou marcou mas mesma mesmo meu meus mim minha minhas mora morador moro nasci nascida nascido nem
+    nessa nesse nesta neste no numero nunca obrigada obrigado onde outra outro pai peco pediu perdi peso pode
+    podem poderia porque posso precisa preciso qual qualquer quantas quanto quantos quer queria quero recebeu
+    recebi rg sabe saber sao segue segundo seguro seja sempre ser serve seu so sobre solicito solicitou sua ta
+    tal tem tenho ter teve tinha toda todo trabalha trabalho tres uns vai vao veio vem venho ver vez viajo vinda
+    vou
+    """.split()
+)
 
 
-@lru_cache(maxsize=1)
-def _everyday_words() -> frozenset[str]:
-    """Words that follow a name typed in lower case."""
-    return frozenset(
-        """
-        acho agora ainda anos apartamento atendido atendimento aviso bom boa caiu cadastro cancelar cidade comprei
-        comprou conta cpf da dado dele dela deve disse diz dizer documento email endereco entrega era espero esqueci
-        estou falta fala falou faz fazer ficou fiz fone foi fui gostaria hoje informo ja la lhe ligou ligo ligar mae
-        mais mandou marcou mas meu meus minha minhas mora morador moro nasci nascida nascido nem no numero nunca
-        obrigada obrigado onde pai peco pediu perdi peso pode poderia posso precisa preciso quer queria quero recebeu
-        recebi rg saber segue segundo seguro serve sobre solicito solicitou ta tal tem tenho teve tinha trabalha
-        trabalho vai veio venho vem viajo vinda vou
-        """.split()
-    )
-
-
-@lru_cache(maxsize=65_536)
-def fold(word: str) -> str:
-    """Lower case without accents; texts repeat their words."""
-    return fold_text(word)
-
-
-def find_names(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of people's names; they may overlap."""
-    for match in _INTRODUCED.finditer(text):
+def find_names(plain: str) -> Iterator[tuple[int, int]]:
+    """Spans of people's names in `plain`, a reading; they may overlap."""
+    shouted = plain == plain.upper()  # then capitals tell nothing
+    for match in _INTRODUCED.finditer(plain):
         yield from _introduced(match)
-    for match in _MAYBE_INTRODUCED.finditer(text):
-        if any(fold(word) in GIVEN_NAMES or fold(word) in SURNAMES for word in re.findall(_LETTERS, match[1])):
+    for match in _LABELLED.finditer(plain):
+        if match[1][0].isupper() or _is_free_of_words(match[1]) or _looks_like_a_name(match[1], shouted=shouted):
             yield from _introduced(match)
-    for line in _ADDRESSEES.finditer(text):
-        for match in _ADDRESSEE.finditer(text, line.start(1), line.end(1)):
-            if all(_may_be_of_a_name(word) for word in re.findall(_LETTERS, match[1]) if fold(word) not in _LINKS):
-                yield match.span(1)
-    for pattern in (_SIGNED, _FOLLOWED):
-        for match in pattern.finditer(text):
+    for match in _MAYBE_INTRODUCED.finditer(plain):
+        if _looks_like_a_name(match[1], shouted=shouted):
+            yield from _introduced(match)
+    for match in _GREETED.finditer(plain):
+        if match[1].split()[0].lower() in GIVEN_NAMES:
+            yield from _introduced(match)
+    for match in _FREELY_INTRODUCED.finditer(plain):
+        if _is_free_of_words(match[1]):
+            yield from _introduced(match)
+    for row in _ROW.finditer(plain):
+        for match in _OF_A_ROW.finditer(plain, row.start(1), row.end(1) + 60):
+            if match.start() < row.end(1):
+                yield from _introduced(match)
+    for pattern in (_SIGNED, _FOLLOWED) if _IS_FOLLOWED.search(plain) else (_SIGNED,):
+        for match in pattern.finditer(plain):
             yield from _whole(match)
-    for pattern in (_ANNOUNCED, _TITLED):
-        for match in pattern.finditer(text):
-            if fold(match[1].split()[0]) not in _NOT_A_NAME:
-                yield match.span(1)
-    for match in _SEQUENCES.finditer(text):
-        yield from _given_and_surname(match, text)
-    yield from _lower_case(text)
+    for match in _TITLED.finditer(plain):
+        if match[1].split()[0].lower() not in _NOT_A_NAME:
+            yield match.span(1)
+    for match in _SEQUENCES.finditer(plain):
+        yield from _given_and_surname(match, plain, shouted=shouted)
+    yield from _lower_case(plain)
+
+
+def _looks_like_a_name(said: str, *, shouted: bool) -> bool:
+    """Whether it begins with a known name, or with two capitalised words that are no office."""
+    words = [word for word in _LETTERS.findall(said) if word.lower() not in _LINKS and len(word) > 1]
+    if not words or words[0].lower() in _NOT_A_NAME:
+        return False
+    if words[0].lower() in GIVEN_NAMES:
+        return True
+    two = words[:2]
+    if any(word.lower() in _NOT_A_NAME or word.lower() in _EVERYDAY for word in two) or len(two) < 2:
+        return False
+    return any(word.lower() in KNOWN for word in two) or (not shouted and all(word[0].isupper() for word in two))
+
+
+def _is_free_of_words(said: str) -> bool:
+    """Whether its first two words are none that an office or a sentence has: "iracema baniwa"."""
+    words = _LETTERS.findall(said.lower())
+    named = [word for word in words if word not in _LINKS and len(word) > 1][:2]
+    linked = words[0] in _LINKS or words[0] in {"a", "o"}
+    return not linked and len(named) == 2 and not any(word in _NOT_A_NAME or word in _EVERYDAY for word in named)
 
 
 def _introduced(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     """The words after an introduction up to one that begins something else: "meu nome é ana souza e quero"."""
-    words = list(re.finditer(_LETTERS, match[1]))
-    if fold(words[0][0]) in _NOT_A_NAME or len(words[0][0]) < 2:
+    words = list(_LETTERS.finditer(match[1]))
+    if words[0][0].lower() in _NOT_A_NAME or len(words[0][0]) < 2:
         return
     end = words[0].end()
     for word in words[1:]:
-        if fold(word[0]) in _LINKS or (len(word[0]) == 1 and word[0].isupper()):
+        if "\n" in match[1][end : word.start()] and not _goes_on(match, word):
+            break
+        if word[0].lower() in _LINKS or (len(word[0]) == 1 and word[0].isupper()):
             continue
         if not _may_be_of_a_name(word[0]):
             break
@@ -202,54 +216,81 @@ def _introduced(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     yield match.start(1), match.start(1) + end
 
 
+def _goes_on(match: re.Match[str], word: re.Match[str]) -> bool:
+    """Whether a word on the next line belongs to the name that began on the line before."""
+    if word[0].lower() in KNOWN or word[0].lower() in _LINKS:
+        return True
+    line = match.string[match.start(1) + word.end() : match.end(1) + 2].split("\n")[0]
+    known = any(other.lower() in KNOWN for other in _LETTERS.findall(line))
+    return word[0][0].isupper() and (known or line.lstrip(" ")[:1] in {"", ";"})
+
+
 def _whole(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     """All words or none: a line under a greeting, or what stands before "portador do RG"."""
-    words = list(re.finditer(_LETTERS, match[1]))
+    words = list(_LETTERS.finditer(match[1]))
     first = 0
     for position, word in enumerate(words):
-        if fold(word[0]) not in _LINKS and not _may_be_of_a_name(word[0]):
+        if word[0].lower() not in _LINKS and not _is_initial(word[0]) and not _may_be_of_a_name(word[0]):
             first = position + 1
-    named = [word for word in words[first:] if fold(word[0]) not in _LINKS]
-    if len(named) > 1 and (first == 0 or match.re is _FOLLOWED):
+    named = [word for word in words[first:] if word[0].lower() not in _LINKS]
+    alone = len(named) == 1 and named[0][0].lower() in GIVEN_NAMES
+    if (len(named) > 1 or alone) and (first == 0 or match.re is _FOLLOWED):
         yield match.start(1) + named[0].start(), match.end(1)
+
+
+def _is_initial(word: str) -> bool:
+    return len(word) == 1 and (word.isupper() or word not in "aeo")
 
 
 def _may_be_of_a_name(word: str) -> bool:
     """Capitalised, a known name, or at least no word that a sentence goes on with."""
-    folded = fold(word)
-    if folded in GIVEN_NAMES or folded in SURNAMES:
-        return True
-    return folded not in _NOT_A_NAME and (word[0].isupper() or folded not in _everyday_words())
+    folded = word.lower()
+    return folded in KNOWN or (folded not in _NOT_A_NAME and (word[0].isupper() or folded not in _EVERYDAY))
 
 
-def _given_and_surname(match: re.Match[str], text: str) -> Iterator[tuple[int, int]]:
-    """From the first known given name of a capitalised sequence on, if something follows it."""
-    words = list(re.finditer(_LETTERS, match[1]))
-    if fold(match[1]) in _PLACES:
+def _given_and_surname(match: re.Match[str], text: str, *, shouted: bool) -> Iterator[tuple[int, int]]:
+    """From the first known given name of a capitalised sequence on, if something follows it; all of two surnames."""
+    words = list(_LETTERS.finditer(match[1]))
+    first = next((place for place, word in enumerate(words[:-1]) if word[0].lower() in GIVEN_NAMES), None)
+    if first is None and sum(word[0].lower() in SURNAMES for word in words[1:]) > 1:
+        first = 0
+    if first is None:
         return
-    for position, word in enumerate(words[:-1]):
-        if fold(word[0]) in GIVEN_NAMES:
-            start = match.start(1) + word.start()
-            if position == 0 and _NOT_A_PERSON_BEFORE.search(text[max(0, start - 40) : start]):
-                return
-            if position and _NOT_A_PERSON_BEFORE.search(match[1][: word.start()]):
-                return
-            yield start, match.end(1)
-            return
+    start, end = words[first].start(), match.end(1) - match.start(1)
+    if shouted:
+        end = _end_of_a_name(words[first:])
+    before = match[1][:start] or text[max(0, match.start(1) - 40) : match.start(1)]
+    said = match[1][start:end]
+    if said.lower() not in _PLACES and " " in said and not _NOT_A_PERSON_BEFORE.search(before):
+        yield match.start(1) + start, match.start(1) + end
+
+
+def _end_of_a_name(words: Sequence[re.Match[str]]) -> int:
+    """Where a name typed in capitals ends, as the sentence around it is."""
+    end = words[0].end()
+    for word in words[1:]:
+        if word[0].lower() in _NOT_A_NAME - _LINKS or word[0].lower() in _EVERYDAY:
+            break
+        if word[0].lower() not in _LINKS:
+            end = word.end()
+    return end
 
 
 def _lower_case(text: str) -> Iterator[tuple[int, int]]:
-    """Known given name, then known surname, however they are typed: "joão da silva"."""
-    words = list(re.finditer(_LETTERS, text))
-    known = [(word, fold(word[0])) for word in words]
-    for position, (word, folded) in enumerate(known):
+    """Known given name, then a known name, however they are typed: "joao da silva", "ana paula"."""
+    words = [(word, word[0].lower()) for word in _LETTERS.finditer(text)]
+    for position, (word, folded) in enumerate(words):
         if folded not in GIVEN_NAMES:
             continue
-        rest = [(w, f) for w, f in known[position + 1 : position + 4] if text[word.end() : w.start()].count("\n") == 0]
-        for last, surname in rest:
+        for last, surname in words[position + 1 : position + 4]:
+            if text.count("\n", word.end(), last.start()) > 1:
+                break
             if surname in SURNAMES:
-                if not _NOT_A_PERSON_BEFORE.search(text[max(0, word.start() - 40) : word.start()]):
+                before, said = text[max(0, word.start() - 40) : word.start()], text[word.start() : last.end()]
+                if said.lower() not in _PLACES and not _NOT_A_PERSON_BEFORE.search(before):
                     yield word.start(), last.end()
                 break
-            if surname not in {"da", "de", "do", "das", "dos"} and surname not in GIVEN_NAMES:
+            if surname in GIVEN_NAMES and last.start() == word.end() + 1:
+                yield word.start(), last.end()
+            elif surname not in _LINKS_OF_NAMES and surname not in GIVEN_NAMES and len(surname) > 1:
                 break

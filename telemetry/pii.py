@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
-import phonenumbers
 import tarja
 from tarja.normalise import normalise_text, strip_invisible
 
+from telemetry.contacts import find_contacts
 from telemetry.exceptions import PersonalDataLeft
-from telemetry.identifiers import find_announced
+from telemetry.identifiers import find_identifiers, find_spelt_out
 from telemetry.names import find_names
+from telemetry.reading import pieces, read
+from telemetry.tables import find_in_tables
 
 ROUNDS = (
     5  # the last one finds nothing: masking shortens a text and may bring a number within reach of its context word
@@ -27,21 +29,9 @@ ROUNDS = (
 NEEDS_CONTEXT = frozenset({"BR_PLACA", "BR_TELEFONE"})  # else "ISO 9001" is a number plate; phonenumbers finds phones
 FEWEST_DIGITS = 3  # a number plate's, the least of any identifier
 FEWEST_DIGITS_OF_A_PHONE = 7
-_THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")  # "68.969.446.735 reais" is no telephone
-_PLAIN = re.compile("[\\x00-\\x7fÀ-ɏºª§°€“”‘’…«»]*")  # nothing invisible, no look-alikes: most texts, and much faster
-
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (
-        "EMAIL",
-        re.compile(
-            r"(?<![\w.+%-])[\w.+%-]++(?:@|\s?[\[(]\s?(?:at|arroba)\s?[\])]\s?|\s+arroba\s+)[\w-]+"
-            r"(?:(?:\.|\s?[\[(]\s?(?:dot|ponto)\s?[\])]\s?|\s+ponto\s+)[\w-]+)+",
-            re.I,
-        ),
-    ),
-    ("CEP", re.compile(r"(?<![\d.-])\d{2}\.?\d{3}-\d{3}(?![\d-])")),
-    ("PASSAPORTE", re.compile(r"\bpassaporte\b[^\d\n]{0,12}?\b([a-z]{1,2}\s?\d{6,7})\b", re.I)),
-)
+_THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")  # "68.969.446.735 reais" is no identifier
+_LIKE_A_PLACEHOLDER = re.compile(r"\[[\w\\\s]{3,48}\]")  # as models write them: "[cpf_1]", "[ CPF 1 ]", "[CPF\\_1]"
+_LONGEST_HELD = 50
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ class EgressMask:
 
     texts: tuple[str, ...]
     kinds: tuple[str, ...]
-    _values: dict[str, str] = field(repr=False)
+    _values: Mapping[str, str] = field(repr=False)
 
     def unmask(self, text: str) -> str:
         """`text` with this mask's placeholders replaced by what they stand for."""
@@ -79,7 +69,7 @@ class EgressMask:
 class StreamUnmasker:
     """Unmasks a stream, holding back what may be the beginning of a placeholder."""
 
-    def __init__(self, values: dict[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
         self._held = ""
 
@@ -87,8 +77,8 @@ class StreamUnmasker:
         """What can be said for certain after this piece."""
         text = self._held + text
         start = text.rfind("[")
-        half = start >= 0 and any(label.startswith(text[start:]) for label in self._values)
-        half = half and text[start:] not in self._values
+        begun = _squeezed(text[start:]) if start >= 0 and len(text) - start < _LONGEST_HELD else ""
+        half = bool(begun) and "]" not in begun and any(label.startswith(begun) for label in self._values)
         self._held = text[start:] if half else ""
         return _restore(text[:start] if half else text, self._values)
 
@@ -141,34 +131,29 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def _candidates(text: str) -> Iterator[Span]:
-    positions: Sequence[int]
-    if _PLAIN.fullmatch(text):
-        visible, positions = text, range(len(text))
-    else:
-        stripped, positions = strip_invisible(text)
-        visible = normalise_text(stripped)
-    digits = sum(map(visible.count, "0123456789"))
+    plain, places = read(text)
+    for offset, piece, own in pieces(plain):
+        for start, end, kind in _candidates_in(piece):
+            if start in own:
+                last = places[offset + end - 1] + 1
+                while last < len(text) and unicodedata.combining(text[last]):
+                    last += 1
+                yield Span(places[offset + start], last, kind)
+
+
+def _candidates_in(plain: str) -> Iterator[tuple[int, int, str]]:
+    digits = sum(map(plain.count, "0123456789"))
     if digits >= FEWEST_DIGITS:
-        for match in tarja.find(text, report_invalid=True, max_chars=None):
-            if match.has_context or match.entity not in NEEDS_CONTEXT:
-                yield Span(match.start, match.end, match.entity.removeprefix("BR_"))
-    for start, end, kind in _candidates_in_plain(visible, phones=digits >= FEWEST_DIGITS_OF_A_PHONE):
-        last = positions[end - 1] + 1
-        while last < len(text) and unicodedata.combining(text[last]):
-            last += 1
-        yield Span(positions[start], last, kind)
-
-
-def _candidates_in_plain(text: str, *, phones: bool) -> Iterator[tuple[int, int, str]]:
-    """What tarja does not look for, in a text without invisible characters."""
-    yield from find_announced(text)
-    for kind, pattern in _PATTERNS:
-        for match in pattern.finditer(text):
-            yield *match.span(match.lastindex or 0), kind
-    for phone in phonenumbers.PhoneNumberMatcher(text, "BR") if phones else ():
-        if not _THOUSANDS.fullmatch(phone.raw_string):
-            yield phone.start, phone.end, "TELEFONE"
-    for start, end in find_names(text):
+        for match in tarja.find(plain, report_invalid=True):
+            told = match.has_context or match.entity not in NEEDS_CONTEXT
+            if told and not _THOUSANDS.fullmatch(plain, match.start, match.end):
+                yield match.start, match.end, match.entity.removeprefix("BR_")
+        yield from find_identifiers(plain)
+        yield from find_in_tables(plain)
+    else:
+        yield from find_spelt_out(plain)
+    yield from find_contacts(plain, phones=digits >= FEWEST_DIGITS_OF_A_PHONE)
+    for start, end in find_names(plain):
         yield start, end, "NOME"
 
 
@@ -178,7 +163,8 @@ class _Masker:
     def __init__(self, texts: Sequence[str], *, reversible: bool) -> None:
         self.values: dict[str, str] = {}
         self._labels: dict[tuple[str, str], str] = {}
-        self._sources = texts
+        self._typed = {_squeezed(match[0]) for text in texts for match in _LIKE_A_PLACEHOLDER.finditer(text)}
+        self._given: Counter[str] = Counter()
         self._reversible = reversible
 
     @property
@@ -188,38 +174,48 @@ class _Masker:
     def mask(self, text: str) -> str:
         """Mask until nothing more is found; raise PersonalDataLeft if that does not come to an end."""
         for _ in range(ROUNDS):
-            spans = _joined(self._whole(text, span) for span in find_personal_data(text))
+            spans = _joined([*find_personal_data(text)])
             if not spans:
                 return text
-            for span in reversed(spans):
-                text = text[: span.start] + self._label(span.kind, text[span.start : span.end]) + text[span.end :]
+            spans = self._grown(text, spans)
+            masked, end = [], 0
+            for span in spans:
+                masked += [text[end : span.start], self._label(span.kind, text[span.start : span.end])]
+                end = span.end
+            text = "".join([*masked, text[end:]])
         raise PersonalDataLeft(sorted({span.kind for span in find_personal_data(text)}))
 
-    def _whole(self, text: str, span: Span) -> Span:
-        """The span grown over placeholders that it cuts."""
-        for match in re.finditer(r"\[[A-Z_]+_\d+\]", text):
-            if match[0] in self.values and match.start() < span.end and span.start < match.end():
-                span = Span(min(span.start, match.start()), max(span.end, match.end()), span.kind)
-        return span
+    def _grown(self, text: str, spans: Sequence[Span]) -> list[Span]:
+        """The spans, those that cut one of our placeholders grown over it."""
+        own = (match for match in _LIKE_A_PLACEHOLDER.finditer(text) if _squeezed(match[0]) in self.values)
+        placeholders = [Span(*match.span(), "") for match in own]
+        grown = _joined([*spans, *placeholders])
+        return [span for span in grown if span not in placeholders]
 
     def _label(self, kind: str, found: str) -> str:
         value = _restore(found, self.values)
         key = (kind, value if self._reversible else _canonical(value))
         if key not in self._labels:
             self._labels[key] = self._unused(kind)
-            self.values[self._labels[key]] = value
+            self.values[_squeezed(self._labels[key])] = value
         return self._labels[key]
 
     def _unused(self, kind: str) -> str:
-        labels = (f"[{kind}_{number}]" for number in count(1))
-        return next(x for x in labels if x not in self.values and not any(x in text for text in self._sources))
+        while True:
+            self._given[kind] += 1
+            label = f"[{kind}_{self._given[kind]}]"
+            if _squeezed(label) not in self._typed:
+                return label
 
 
-def _restore(text: str, values: dict[str, str]) -> str:
+def _restore(text: str, values: Mapping[str, str]) -> str:
     """One pass, so that nothing inside a restored value is taken for a placeholder."""
-    if not values:
-        return text
-    return re.sub("|".join(re.escape(label) for label in values), lambda match: values[match[0]], text)
+    return _LIKE_A_PLACEHOLDER.sub(lambda match: values.get(_squeezed(match[0]), match[0]), text) if values else text
+
+
+def _squeezed(placeholder: str) -> str:
+    """The same for every way in which a model writes a placeholder: "[CPF1]"."""
+    return re.sub(r"[\s_\\]", "", placeholder).upper()
 
 
 def _canonical(value: str) -> str:

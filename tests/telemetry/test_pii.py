@@ -112,6 +112,13 @@ def test_a_number_brought_near_its_context_by_masking_is_masked_too():
     assert "52998224725" not in pii.mask_for_egress([f"cpf {far}"]).texts[0]
 
 
+def test_a_long_text_is_masked_across_the_pieces_it_is_read_in():
+    text = "".join(f"{'palavra ' * (40 + number)}CPF 529.982.247-{number:02} " for number in range(100))
+    masked = pii.mask_for_egress([text])
+    assert "529" not in masked.texts[0]
+    assert masked.unmask(masked.texts[0]) == text
+
+
 def test_the_mask_does_not_print_what_it_hides():
     assert "529" not in repr(pii.mask_for_egress(["CPF 529.982.247-25"]))
 
@@ -176,7 +183,23 @@ class TestStream:
         assert stream.feed("fim [NO") + stream.flush() == "fim [NO"
         assert stream.flush() == ""
 
-    @given(st.lists(st.sampled_from(["[CPF_1]", "[NOME_1]", "[CP", "[", "]", "[1]", "olá ", "F_1]", "_"])), st.data())
+    @pytest.mark.parametrize("written", ["[cpf_1]", "[ CPF_1 ]", "[Cpf 1]", r"[CPF\_1]", "**[CPF_1]**"])
+    def test_a_placeholder_is_known_however_the_model_writes_it(self, written):
+        said = written.replace(written.strip("*"), "529.982.247-25")
+        stream = self.MASK.unmasker()
+        assert "".join(map(stream.feed, f"é {written}.")) + stream.flush() == f"é {said}."
+        assert self.MASK.unmask(f"é {written}.") == f"é {said}."
+
+    @pytest.mark.parametrize("invented", ["[CPF_2]", "[RG_1]", "[CPF_1 e outros]", "[cpf]", "[" + " " * 60 + "CPF_1]"])
+    def test_a_placeholder_that_the_model_invented_is_left_alone(self, invented):
+        stream = self.MASK.unmasker()
+        assert "".join(map(stream.feed, f"é {invented}.")) + stream.flush() == f"é {invented}."
+        assert self.MASK.unmask(invented) == invented
+
+    @given(
+        st.lists(st.sampled_from(["[CPF_1]", "[cpf 1", "[NOME_1]", " ", "[CP", "[", "]", "[1]", "olá ", "F_1]", "_"])),
+        st.data(),
+    )
     def test_pieces_give_what_the_whole_gives(self, parts, data):
         text = "".join(parts)
         stream, said, rest = self.MASK.unmasker(), "", text
@@ -187,7 +210,8 @@ class TestStream:
 
 
 texts = st.lists(
-    st.one_of(st.text(max_size=30), st.sampled_from([*PLANTED.values(), "[CPF_1]", "[NOME_2]", " ", "\n"])), max_size=8
+    st.one_of(st.text(max_size=30), st.sampled_from([*PLANTED.values(), "[CPF_1]", "[cpf 1]", "[NOME_2]", " ", "\n"])),
+    max_size=8,
 ).map("".join)
 
 
