@@ -71,7 +71,7 @@ def test_a_target_leads_to_a_tau_or_says_how_many_reviews_are_missing(owning: Cl
     proven = owning.get(LAB, {"target": 5}).content.decode()
     assert "?tau=0.5" in proven
     assert "168 respostas avaliadas" in proven
-    assert "mais respostas avaliadas" in owning.get(LAB, {"target": 2}).content.decode()
+    assert "faltam cerca de" in owning.get(LAB, {"target": 2}).content.decode()
 
 
 def test_what_was_foretold_is_compared_with_what_came(owning: Client, owner: User) -> None:
