@@ -37,7 +37,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class QuestionPath:
-    """The details of an answer event with its retrieval event and the feedback it got."""
+    """The details of an answer event with its retrieval event, what the paid API was asked, the local answer made
+    afterwards ({} where there is none) and the feedback it got."""
 
     meta: Mapping[str, Any]
     candidates: tuple[Mapping[str, Any], ...]
@@ -47,12 +48,15 @@ class QuestionPath:
     total_ms: float | None
     asker: str
     cost: SafeString | None
+    paid_attempts: tuple[Mapping[str, Any], ...]
+    draft: Mapping[str, Any]
 
 
 def question_path(event: Event) -> QuestionPath:
     """Everything known about an answer event."""
     meta: Mapping[str, Any] = event.meta
     retrieval = _retrieval_of(event)
+    paid = _about(event, Event.Kind.FALLBACK) if meta.get("source") == "fallback" else meta
     return QuestionPath(
         meta=meta,
         candidates=tuple(retrieval.get("items", ())),
@@ -62,6 +66,8 @@ def question_path(event: Event) -> QuestionPath:
         total_ms=total_ms(meta),
         asker=_name_of(meta.get("userId")),
         cost=usd_and_brl(Decimal(str(meta["costUsd"])), 6, at=event.at) if meta.get("costUsd") else None,
+        paid_attempts=tuple(paid.get("attempts") or ()),
+        draft={} if meta.get("source") == "local" else _about(event, Event.Kind.DRAFT),
     )
 
 
@@ -70,6 +76,13 @@ def total_ms(meta: Mapping[str, Any]) -> float | None:
     timings = meta.get("timings") or {}
     total = timings.get("total")
     return float(total) if total is not None else (sum(timings.values()) or None)
+
+
+def _about(event: Event, kind: Event.Kind) -> Mapping[str, Any]:
+    """The details of the later event that names this answer; {} where there is none."""
+    later = Event.objects.filter(tenant=event.tenant, kind=kind, id__gt=event.pk, meta__answerId=str(event.pk))
+    found = later.order_by("id").first()
+    return found.meta if found else {}
 
 
 def _name_of(user_id: Any) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from chat import control
 from chat.models import ChatSettingsRevision
-from telemetry.events import moment_of
+from telemetry.events import EventKind, Json, moment_of, record
 from telemetry.models import Feedback
 from tests.telemetry.answers import TENANT, record_answer
 
@@ -111,3 +111,15 @@ def test_a_strange_target_is_none(owning: Client, target: str) -> None:
     for day in range(1, 4):
         ask(day, 20)
     assert owning.get(LAB, {"target": target}).status_code == 200
+
+
+def test_a_paid_answers_page_shows_what_the_local_model_would_have_said(owning: Client) -> None:
+    answered = record_answer("Quanto custa?", "95 [1]", source="fallback", reason="low_confidence", costUsd=0.002)
+    tried: dict[str, Json] = {"model": "gpt-4o-mini", "outcome": "answered", "cost_usd": 0.002, "total_ms": 812.4}
+    record(EventKind.FALLBACK, value=0, meta={"answerId": str(answered), "attempts": [tried]}, tenant=TENANT)
+    drafted: dict[str, Json] = {"answerId": str(answered), "passed": True, "reply": "Custa 98 euros."}
+    record(EventKind.DRAFT, value=1, meta=drafted, tenant=TENANT)
+    page = owning.get(reverse("admin:telemetry_question_change", args=[answered])).content.decode()
+    assert "Custa 98 euros." in page
+    assert "gpt-4o-mini" in page
+    assert "812" in page

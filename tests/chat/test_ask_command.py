@@ -35,6 +35,11 @@ def test_without_json_it_is_for_people():
     assert "[1] Sintra dia inteiro" in said
 
 
+def test_it_warns_that_the_confidence_was_fitted_for_something_else():
+    body = json.loads(run(PRICE, "--json", "--tau", "0"))
+    assert any("confian" in warning for warning in body["warnings"])  # the shipped one was fitted for another
+
+
 def test_it_can_stop_after_the_route():
     assert json.loads(run(PRICE, "--json", "--tau", "1", "--no-generate"))["used"] == "abstain"
     assert not FakeEngine.requests

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext as _
 
+from chat import calibration
 from chat.answering import Answer, Asker, Question, answer
 from chat.errors import problem_of
 
@@ -47,6 +49,8 @@ class Command(BaseCommand):
             given = answer(question, asker=asker)
         except Exception as exc:  # noqa: BLE001  # the outermost edge of a command; problem_of logs what is unexpected
             self._fail(exc, as_json=options["json"])
+        if stale := calibration.status().stale:
+            given = replace(given, warnings=(*given.warnings, stale))
         if options["json"]:
             self.stdout.write(json.dumps(given.as_dict(), ensure_ascii=False, indent=2))
         else:
@@ -66,6 +70,8 @@ class Command(BaseCommand):
         about = {"route": given.used, "C": f"{given.confidence:.2f}", "ms": f"{given.timings['total']:.0f}"}
         self.stdout.write(self.style.SUCCESS(_("%(route)s, C = %(C)s, %(ms)s ms") % about))
         self.stdout.write(given.reason_text)
+        for warning in given.warnings:
+            self.stdout.write(self.style.WARNING(warning))
         for source in given.sources:
             mark = f"[{source.number}]" if source.number else " - "
             self.stdout.write(f"{mark} {source.name} ({source.similarity:.3f})")
