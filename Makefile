@@ -6,6 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 INSTALLED_FOR_TESTS := .venv/installed-for-tests
 LLAMA := var/bench/llama/installed
+LITELLM := var/bench/litellm/installed
 BENCH_DATA := $(if $(DATA),--data "$(DATA)")
 
 .DEFAULT_GOAL := help
@@ -29,13 +30,14 @@ lint: $(INSTALLED_FOR_TESTS) ## The same without the tests
 	$(BIN)/mypy aion chat retrieval inference telemetry benchmarks tests
 	$(BIN)/python manage.py check
 
-bench: $(INSTALLED_FOR_TESTS) $(LLAMA) ## All benchmarks (about an hour) and docs/benchmarks.md; DATA=folder of faquad.json, pira.jsonl
+bench: $(INSTALLED_FOR_TESTS) $(LLAMA) $(LITELLM) ## All benchmarks (about an hour) and docs/benchmarks.md; DATA=folder of faquad.json, pira.jsonl
 	@$(BIN)/python -m benchmarks $(BENCH_DATA) $(ARGS)
 
 bench-%: $(INSTALLED_FOR_TESTS) ## One benchmark, its JSON lines on the terminal: `make bench-path`
 	@$(BIN)/python -m benchmarks $* $(BENCH_DATA) $(ARGS)
 
 bench-engine: $(LLAMA)
+bench-budget: $(LITELLM)
 
 # A peer of the engine. It compiles for ten minutes, so nothing else asks for it; without a compiler it is left out.
 # On x86 with what the processor says it can do but AMX: compiled for that it dies of an illegal instruction on some
@@ -45,6 +47,10 @@ $(LLAMA): export CMAKE_ARGS := $(if $(filter x86_64,$(shell uname -m)),-DGGML_NA
 	-DGGML_AVX512_VBMI=$(call has,avx512vbmi) -DGGML_AVX512_VNNI=$(call has,avx512_vnni) -DGGML_AVX512_BF16=$(call has,avx512_bf16))
 $(LLAMA): requirements-bench.txt
 	-$(PYTHON) -m venv $(@D) && CMAKE_BUILD_PARALLEL_LEVEL=1 nice $(@D)/bin/pip install --quiet --requirement $< && touch $@
+
+# A peer of the budget, left out where it cannot be had.
+$(LITELLM): requirements-bench-litellm.txt
+	-$(PYTHON) -m venv $(@D) && nice $(@D)/bin/pip install --quiet --requirement $< && touch $@
 
 # The stamps are touched last: an installation that was cut short is taken up again.
 $(INSTALLED): requirements.txt requirements-models.txt

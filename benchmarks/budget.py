@@ -2,6 +2,8 @@
 own, and the process that runs them is killed in the middle, five times over; the next process goes on where it fell.
 The provider keeps its own book: each call writes what it cost to a file before AION hears of it.
 
+Beside it LiteLLM's proxy with a budget, killed once and started again (`benchmarks.litellm_proxy`).
+
 `overspent_usd` is what the provider charged beyond the limit, `unbooked_usd` what it charged and the ledger does not
 know; both also of the key. `alerts_repeated` are alerts told more than once for a limit, window and threshold.
 Reservations that nobody settles are charged at their maximum once they expire, so the ledger may say more."""
@@ -23,6 +25,7 @@ from django.conf import settings
 from django.db.models import Sum
 from django.utils import timezone
 
+from benchmarks import litellm_proxy
 from benchmarks.lines import Line
 from benchmarks.options import Options
 from telemetry import budgets
@@ -45,6 +48,7 @@ def measure(options: Options) -> Iterator[Line]:
     for number in range(1, ROUNDS + 1):
         with TemporaryDirectory(prefix="aion-bench-") as folder:
             yield from _round(f"round {number}", Path(folder) / "charged", kill_after=moments.uniform(0.1, 0.6))
+    yield from litellm_proxy.measure(threads=THREADS)
 
 
 def _round(case: str, charged: Path, *, kill_after: float) -> Iterator[Line]:

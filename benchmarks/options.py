@@ -11,6 +11,7 @@ from typing import TypeVar
 BASE_DIR = Path(__file__).resolve().parent.parent
 ADAPTER = BASE_DIR / "inference" / "bundled" / "adapter"
 LLAMA = BASE_DIR / "var" / "bench" / "llama" / "bin" / "python"
+LITELLM = BASE_DIR / "var" / "bench" / "litellm" / "bin" / "litellm"
 RESULTS = BASE_DIR / "var" / "bench" / "results.jsonl"
 PAGE = BASE_DIR / "docs" / "benchmarks.md"
 BENCHMARKS = (
