@@ -138,6 +138,10 @@ class CompletionRequest(TolerantSerializer):
     seed = serializers.IntegerField(required=False, min_value=-(2**63), max_value=2**63 - 1)
     n = serializers.IntegerField(required=False, default=1, help_text="1: there is one answer to a question.")
     logprobs = serializers.BooleanField(required=False, default=False, help_text="Only false.")
+    top_logprobs = serializers.IntegerField(required=False, help_text="Only 0.")
+    presence_penalty = serializers.FloatField(required=False, help_text="Only 0.")
+    frequency_penalty = serializers.FloatField(required=False, help_text="Only 0.")
+    logit_bias = serializers.JSONField(required=False, help_text="Only empty.")
     tools = serializers.JSONField(required=False, help_text="Only empty.")
     functions = serializers.JSONField(required=False, help_text="Only empty.")
     response_format = serializers.JSONField(required=False, help_text='Only `{"type": "text"}`.')
@@ -150,6 +154,18 @@ class CompletionRequest(TolerantSerializer):
 
     def validate_logprobs(self, value: bool) -> Any:
         return _only(value, False, _("Log-probabilities are not given."))
+
+    def validate_top_logprobs(self, value: int) -> Any:
+        return _only(value, 0, _("Log-probabilities are not given."))
+
+    def validate_presence_penalty(self, value: float) -> Any:
+        return _only(value, 0, _("Words that have been said are not held back: this must be 0."))
+
+    def validate_frequency_penalty(self, value: float) -> Any:
+        return _only(value, 0, _("Words that have been said are not held back: this must be 0."))
+
+    def validate_logit_bias(self, value: Any) -> Any:
+        return _only(value, {}, _("No word can be made likelier: this must be empty."))
 
     def validate_tools(self, value: Any) -> Any:
         return _only(value, [], _("No model here calls tools."))
