@@ -24,6 +24,7 @@ MOST_STOPS: Final = 16
 LONGEST_STOP: Final = 200
 LONGEST_MODEL: Final = 300
 MOST_INPUTS: Final = 2048  # OpenAI's own limit
+LONGEST_INPUT: Final = 8000  # characters: the longest step between two looks at deadline and hang-up; about 10 s
 LEAST_TOP_P: Final = 0.01  # 0 means the same to clients: the likeliest token
 ONE_OR_SEVERAL: Final = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 UNSUPPORTED: Final = "unsupported_value"
@@ -206,6 +207,7 @@ class InputField(serializers.Field[list[str], Any, Any, Any]):
     default_error_messages = {
         "tokens": gettext_lazy("Send text: token numbers belong to another model's vocabulary."),
         "invalid": gettext_lazy("Send a text, or a list of up to {most} texts."),
+        "too_long": gettext_lazy("At most {longest} characters a text: send what is longer in pieces."),
     }
 
     def to_internal_value(self, data: Any) -> list[str]:
@@ -216,7 +218,9 @@ class InputField(serializers.Field[list[str], Any, Any, Any]):
             self.fail("tokens")
         if not all(isinstance(text, str) for text in texts):
             self.fail("invalid", most=MOST_INPUTS)
-        text_field = serializers.CharField(trim_whitespace=False, max_length=MAX_PROMPT_CHARACTERS)
+        if any(len(text) > LONGEST_INPUT for text in texts):
+            self.fail("too_long", longest=LONGEST_INPUT)
+        text_field = serializers.CharField(trim_whitespace=False)
         return [text_field.run_validation(text) for text in texts]
 
     def to_representation(self, value: list[str]) -> Any:
