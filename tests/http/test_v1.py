@@ -365,6 +365,43 @@ def test_one_model_is_found_by_its_name(asking: APIClient) -> None:
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
 
 
+def test_settings_at_what_they_are_anyway_are_accepted(asking: APIClient, path: ScriptedPath) -> None:
+    usual = {"n": 1, "logprobs": False, "top_logprobs": 0, "presence_penalty": 0.0, "frequency_penalty": 0}
+    assert ask(asking, **usual, logit_bias={}, tools=[]).status_code == 200
+    assert ask(asking, **dict.fromkeys(usual), logit_bias=None, tools=None).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/v1", "//v1/models", "/v1//models", "/v1/nothing"])
+def test_an_address_beside_the_calls_is_an_error_that_clients_understand(asking: APIClient, address: str) -> None:
+    extra: dict[str, Any] = {"PATH_INFO": address}
+    response = asking.generic("GET", "/", **extra)
+    assert (response.status_code, response.json()["error"]["type"]) == (404, "invalid_request_error")
+
+
+@pytest.mark.parametrize("value", ["\ud800", "x" * 100_000])
+@pytest.mark.parametrize(
+    ("address", "body", "param"),
+    [
+        (COMPLETIONS, {"messages": [{"role": ..., "content": "Oi"}]}, "messages"),
+        (EMBEDDINGS, {"input": "a", "encoding_format": ...}, "encoding_format"),
+        (EMBEDDINGS, {"input": "a", "input_type": ...}, "input_type"),
+    ],
+)
+def test_a_choice_that_is_half_a_character_or_a_book_is_wrong_and_no_more(
+    asking: APIClient, address: str, body: dict[str, Any], param: str, value: str
+) -> None:
+    sent = json.dumps({"model": "aion", **body}, default=lambda _: value)
+    response = asking.generic("POST", address, sent, content_type="application/json")
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+    assert len(response.content) < 1000
+
+
+@pytest.mark.parametrize("body", ["null", "[]"])
+def test_a_body_without_fields_names_none(asking: APIClient, body: str) -> None:
+    error = asking.generic("POST", COMPLETIONS, body, content_type="application/json").json()["error"]
+    assert (error["param"], error["type"]) == (None, "invalid_request_error")
+
+
 # --- embeddings --------------------------------------------------------------------------------------------------
 
 
