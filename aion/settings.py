@@ -148,13 +148,14 @@ MEDIA_ROOT = VAR_DIR / "media"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 
-# Django's default writes failures to nobody where DEBUG is off. What callers cause (a wrong host, a form too large) is
-# left out: any of them could fill the disk with it.
+# Django's default writes failures to nobody where DEBUG is off. What callers cause (a wrong host, a form too large) and
+# answers that are no failure (/ready's 503) are left out: anybody could fill the disk with them.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"dated": {"format": "[%(asctime)s] [%(levelname)s] %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "dated"}},
+    "filters": {"failed": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: record.exc_info}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "dated", "filters": ["failed"]}},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "ERROR"},
         "django.security": {"level": "CRITICAL"},

@@ -13,12 +13,14 @@ from django.test import Client
 from aion import health
 def broken(): raise ZeroDivisionError("nobody expected this")
 health.engine_status = broken
+health._outcome = lambda future: health.Check(ok=False)
 client = Client(raise_request_exception=False)
-print(client.get("/health").status_code, client.get("/health", headers={"host": "evil.example"}).status_code)
+for path, host in (("/health", "testserver"), ("/ready", "testserver"), ("/health", "evil.example")):
+    print(client.get(path, headers={"host": host}).status_code)
 """
 
 
-def test_a_view_that_fails_leaves_its_traceback_and_a_wrong_host_leaves_nothing() -> None:
+def test_a_view_that_fails_leaves_its_traceback_and_what_callers_cause_leaves_nothing() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", FAILING_VIEW],
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "aion.settings", "AION_ALLOWED_HOSTS": "testserver"},
@@ -26,7 +28,7 @@ def test_a_view_that_fails_leaves_its_traceback_and_a_wrong_host_leaves_nothing(
         capture_output=True,
         text=True,
     )
-    assert ran.stdout.split() == ["500", "400"]
+    assert ran.stdout.split() == ["500", "503", "400"]
     assert "Traceback (most recent call last)" in ran.stderr
     assert "ZeroDivisionError: nobody expected this" in ran.stderr
-    assert "evil.example" not in ran.stderr
+    assert ran.stderr.count("[ERROR]") == 1
