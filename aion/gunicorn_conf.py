@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 from typing import Any
 
 from django.conf import settings
@@ -14,15 +12,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
 # Callers who wait for the model (its queue), who read a stream, and 16 more so that /health always answers.
 _QUEUED, _STREAMING, _SPARE = 16, 16, 16
 
-# A client that neither sends nor takes anything for so long loses its connection: each one holds a thread meanwhile,
-# and without a limit 48 half-sent requests would stop AION for everybody.
-STALLED_AFTER_S = 20
-
 _host = f"[{settings.AION_HOST}]" if ":" in settings.AION_HOST else settings.AION_HOST
 
 bind = f"{_host}:{settings.AION_PORT}"
 workers = 1
-worker_class = "gthread"
+worker_class = "aion.gunicorn_worker.PatientWorker"
+worker_connections = 700  # MOST_WAITING, and those that have a thread or wait for one
+sendfile = False  # it knows no deadline
 threads = _QUEUED + _STREAMING + _SPARE
 timeout = 120
 graceful_timeout = 15
@@ -30,14 +26,6 @@ preload_app = False
 max_requests = 0
 control_socket_disable = True
 forwarded_allow_ips = "127.0.0.1,::1"
-
-
-def when_ready(server: Any) -> None:
-    """Limit every wait for a client: accepted connections inherit this, and gunicorn's own calls leave it alone."""
-    limit = struct.pack("ll", STALLED_AFTER_S, 0)  # a timeval
-    for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -149,6 +149,20 @@ MEDIA_ROOT = VAR_DIR / "media"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 
+# Django's default writes failures to nobody where DEBUG is off. What callers cause (a wrong host, a form too large) and
+# answers that are no failure (/ready's 503) are left out: anybody could fill the disk with them.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"dated": {"format": "[%(asctime)s] [%(levelname)s] %(name)s: %(message)s"}},
+    "filters": {"failed": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: record.exc_info}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "dated", "filters": ["failed"]}},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "ERROR"},
+        "django.security": {"level": "CRITICAL"},
+    },
+}
+
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

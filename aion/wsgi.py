@@ -4,5 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from aion.chunks import measured
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
-application = get_wsgi_application()
+application = measured(get_wsgi_application())

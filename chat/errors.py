@@ -38,9 +38,10 @@ logger = logging.getLogger(__name__)
 V1: Final = "/v1/"
 API_PATHS: Final = (V1, "/api/", "/generate", "/adapter/", "/internal/", "/health", "/ready")
 CLIENT_CLOSED_REQUEST: Final = 499
+LONGEST_SENTENCE: Final = 300  # characters about one wrong value
 
-
-_OPENAI_FIELDS: Final = {"message": "messages", "prompt": "messages"}
+_OPENAI_FIELDS: Final = {"message": "messages", "prompt": "messages", "non_field_errors": ""}
+_DRF_NO_DATA: Final = "No data provided"
 _OPENAI_CODES: Final = {"not_authenticated": "invalid_api_key", "throttled": "rate_limit_exceeded"}
 
 
@@ -190,11 +191,23 @@ def _of_requests(exc: BaseException) -> Problem | None:
 
 def _invalid(exc: drf.ValidationError) -> Problem:
     """Every wrong field in `details`, the first of them in the sentence."""
-    details = exc.detail if isinstance(exc.detail, dict) else {"body": exc.detail}
+    details = _sayable(exc.detail if isinstance(exc.detail, dict) else {"body": exc.detail})
     name, found = next(iter(details.items()))
     reason = _first(found)
     message = str(reason) if name in ("body", "non_field_errors") else f"{name}: {reason}"
     return Problem(400, "invalid_request", message, details)
+
+
+def _sayable(found: Any) -> Any:
+    """DRF's sentences. Some repeat what was sent: half a character, which no response can be encoded with, or a book.
+    About a body that is `null` it has one in English only."""
+    if isinstance(found, dict):
+        return {name: _sayable(each) for name, each in found.items()}
+    if isinstance(found, list):
+        return [_sayable(each) for each in found]
+    code = getattr(found, "code", None)
+    sentence = _("Send a JSON object.") if found == _DRF_NO_DATA else str(found)
+    return drf.ErrorDetail(sentence[:LONGEST_SENTENCE].encode(errors="replace").decode(), code)
 
 
 def _first(found: Any) -> Any:
@@ -255,9 +268,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def is_api_path(path: str) -> bool:
     """Whether programs, not people, call this address."""
-    return path.startswith(API_PATHS)
+    return _plain(path).startswith(API_PATHS)
+
+
+def _plain(path: str) -> str:
+    """`/v1` and `//v1/models`, which a base address with a slash too many or too few makes, begin with `/v1/` too."""
+    return f"/{path.strip('/')}/"
 
 
 def _json(request: HttpRequest, problem: Problem) -> JsonResponse:
-    body = problem.as_openai() if request.path.startswith(V1) else problem.body()
+    body = problem.as_openai() if _plain(request.path).startswith(V1) else problem.body()
     return JsonResponse(body, status=problem.status, headers=dict(problem.headers))

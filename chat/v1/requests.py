@@ -24,6 +24,7 @@ MOST_STOPS: Final = 16
 LONGEST_STOP: Final = 200
 LONGEST_MODEL: Final = 300
 MOST_INPUTS: Final = 2048  # OpenAI's own limit
+LONGEST_INPUT: Final = 8000  # characters: the longest step between two looks at deadline and hang-up; about 10 s
 LEAST_TOP_P: Final = 0.01  # 0 means the same to clients: the likeliest token
 ONE_OR_SEVERAL: Final = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 UNSUPPORTED: Final = "unsupported_value"
@@ -138,6 +139,10 @@ class CompletionRequest(TolerantSerializer):
     seed = serializers.IntegerField(required=False, min_value=-(2**63), max_value=2**63 - 1)
     n = serializers.IntegerField(required=False, default=1, help_text="1: there is one answer to a question.")
     logprobs = serializers.BooleanField(required=False, default=False, help_text="Only false.")
+    top_logprobs = serializers.IntegerField(required=False, help_text="Only 0.")
+    presence_penalty = serializers.FloatField(required=False, help_text="Only 0.")
+    frequency_penalty = serializers.FloatField(required=False, help_text="Only 0.")
+    logit_bias = serializers.JSONField(required=False, help_text="Only empty.")
     tools = serializers.JSONField(required=False, help_text="Only empty.")
     functions = serializers.JSONField(required=False, help_text="Only empty.")
     response_format = serializers.JSONField(required=False, help_text='Only `{"type": "text"}`.')
@@ -150,6 +155,18 @@ class CompletionRequest(TolerantSerializer):
 
     def validate_logprobs(self, value: bool) -> Any:
         return _only(value, False, _("Log-probabilities are not given."))
+
+    def validate_top_logprobs(self, value: int) -> Any:
+        return _only(value, 0, _("Log-probabilities are not given."))
+
+    def validate_presence_penalty(self, value: float) -> Any:
+        return _only(value, 0, _("Words that have been said are not held back: this must be 0."))
+
+    def validate_frequency_penalty(self, value: float) -> Any:
+        return _only(value, 0, _("Words that have been said are not held back: this must be 0."))
+
+    def validate_logit_bias(self, value: Any) -> Any:
+        return _only(value, {}, _("No word can be made likelier: this must be empty."))
 
     def validate_tools(self, value: Any) -> Any:
         return _only(value, [], _("No model here calls tools."))
@@ -190,6 +207,7 @@ class InputField(serializers.Field[list[str], Any, Any, Any]):
     default_error_messages = {
         "tokens": gettext_lazy("Send text: token numbers belong to another model's vocabulary."),
         "invalid": gettext_lazy("Send a text, or a list of up to {most} texts."),
+        "too_long": gettext_lazy("At most {longest} characters a text: send what is longer in pieces."),
     }
 
     def to_internal_value(self, data: Any) -> list[str]:
@@ -200,7 +218,9 @@ class InputField(serializers.Field[list[str], Any, Any, Any]):
             self.fail("tokens")
         if not all(isinstance(text, str) for text in texts):
             self.fail("invalid", most=MOST_INPUTS)
-        text_field = serializers.CharField(trim_whitespace=False, max_length=MAX_PROMPT_CHARACTERS)
+        if any(len(text) > LONGEST_INPUT for text in texts):
+            self.fail("too_long", longest=LONGEST_INPUT)
+        text_field = serializers.CharField(trim_whitespace=False)
         return [text_field.run_validation(text) for text in texts]
 
     def to_representation(self, value: list[str]) -> Any:

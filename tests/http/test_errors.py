@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from io import BytesIO
 from typing import Any
 
@@ -115,6 +116,20 @@ def test_json_that_is_no_object_is_refused(signed_in: APIClient, body: str) -> N
     response = signed_in.generic("POST", CHAT, body, content_type="application/json")
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "invalid_request"
+
+
+def test_a_body_of_null_is_refused_in_the_readers_language(signed_in: APIClient) -> None:
+    response = signed_in.generic("POST", CHAT, "null", content_type="application/json")
+    assert response.json()["error"]["message"] == "Envie um objeto JSON."
+
+
+def test_a_value_that_is_half_a_character_or_a_book_is_wrong_and_no_more(signed_in: APIClient) -> None:
+    for value in ("\ud800", "x" * 100_000):
+        body = json.dumps({"eventId": value, "vote": value})
+        response = signed_in.generic("POST", "/api/ai/feedback", body, content_type="application/json")
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
+        assert set(response.json()["error"]["details"]) == {"eventId", "vote"}
+        assert len(response.content) < 2000
 
 
 def test_what_is_wrong_inside_a_list_is_said_in_words(managing: APIClient) -> None:

@@ -240,6 +240,10 @@ def test_a_swap_while_the_model_writes_is_not_passed_over(
         ({"n": 0}, "n"),
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"presence_penalty": 0.5}, "presence_penalty"),
+        ({"frequency_penalty": -1}, "frequency_penalty"),
+        ({"logit_bias": {"50256": -100}}, "logit_bias"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": "nan"}, "temperature"),
@@ -361,6 +365,43 @@ def test_one_model_is_found_by_its_name(asking: APIClient) -> None:
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
 
 
+def test_settings_at_what_they_are_anyway_are_accepted(asking: APIClient, path: ScriptedPath) -> None:
+    usual = {"n": 1, "logprobs": False, "top_logprobs": 0, "presence_penalty": 0.0, "frequency_penalty": 0}
+    assert ask(asking, **usual, logit_bias={}, tools=[]).status_code == 200
+    assert ask(asking, **dict.fromkeys(usual), logit_bias=None, tools=None).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/v1", "//v1/models", "/v1//models", "/v1/nothing"])
+def test_an_address_beside_the_calls_is_an_error_that_clients_understand(asking: APIClient, address: str) -> None:
+    extra: dict[str, Any] = {"PATH_INFO": address}
+    response = asking.generic("GET", "/", **extra)
+    assert (response.status_code, response.json()["error"]["type"]) == (404, "invalid_request_error")
+
+
+@pytest.mark.parametrize("value", ["\ud800", "x" * 100_000])
+@pytest.mark.parametrize(
+    ("address", "body", "param"),
+    [
+        (COMPLETIONS, {"messages": [{"role": ..., "content": "Oi"}]}, "messages"),
+        (EMBEDDINGS, {"input": "a", "encoding_format": ...}, "encoding_format"),
+        (EMBEDDINGS, {"input": "a", "input_type": ...}, "input_type"),
+    ],
+)
+def test_a_choice_that_is_half_a_character_or_a_book_is_wrong_and_no_more(
+    asking: APIClient, address: str, body: dict[str, Any], param: str, value: str
+) -> None:
+    sent = json.dumps({"model": "aion", **body}, default=lambda _: value)
+    response = asking.generic("POST", address, sent, content_type="application/json")
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+    assert len(response.content) < 1000
+
+
+@pytest.mark.parametrize("body", ["null", "[]"])
+def test_a_body_without_fields_names_none(asking: APIClient, body: str) -> None:
+    error = asking.generic("POST", COMPLETIONS, body, content_type="application/json").json()["error"]
+    assert (error["param"], error["type"]) == (None, "invalid_request_error")
+
+
 # --- embeddings --------------------------------------------------------------------------------------------------
 
 
@@ -401,6 +442,7 @@ def test_a_passage_is_embedded_as_one_where_the_caller_says_so(asking: APIClient
         ({"input": [[1, 2], [3]]}, "input"),
         ({"input": "a", "dimensions": 256}, "dimensions"),
         ({"input": "a", "encoding_format": "hex"}, "encoding_format"),
+        ({"input": ["a", "b" * 8001]}, "input"),
         ({"input": "a", "model": None}, "model"),
     ],
 )
@@ -432,7 +474,7 @@ def test_only_a_few_embed_at_once(asking: APIClient, monkeypatch: pytest.MonkeyP
 
 
 def test_long_texts_are_embedded_in_short_steps_and_in_their_order() -> None:
-    texts = ["a" * 3000, "b" * 3000, *["c"] * 20, "d" * 9000]
+    texts = ["a" * 3000, "b" * 3000, *["c"] * 20, "d" * 8000]
     steps = list(embedding._steps(texts))
     assert [len(step) for step in steps] == [1, 16, 5, 1]
     assert [text for step in steps for text in step] == texts
