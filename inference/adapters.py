@@ -224,7 +224,7 @@ def _bring_about(desired: DesiredState) -> None:
         reports = serving_report()
         if all(report.reached_id == desired.pk for report in reports):
             return
-        if any(report.state == EngineState.SWAPPING for report in reports):
+        if any(report.state in (EngineState.LOADING, EngineState.SWAPPING) for report in reports):
             until = min(at_most, time.monotonic() + PATIENCE_S)
         if time.monotonic() > until:
             _give_up(desired)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -248,6 +249,76 @@ def test_a_long_merge_is_waited_for_and_a_process_that_does_nothing_is_not(
     except AdapterRejected as exc:
         told = exc.code
     assert told == code
+
+
+def test_nothing_answers_before_what_was_wished_for_serves(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was killed comes back with the base model, which must not answer in the adapter's place."""
+    adapter, seen = adapters.register(make_adapter("a")), list[EngineState]()
+    serve = serving_process._engine.serve_adapter
+
+    def serve_watched(wished: ServedAdapter | None) -> None:
+        seen.append(serving.engine_status().state)
+        with pytest.raises(EngineUnavailable, match="not loaded yet"):
+            serving.get_engine()
+        serve(wished)
+
+    monkeypatch.setattr(serving_process._engine, "serve_adapter", serve_watched)
+    adapters.set_desired(adapter.pk)
+    assert serving.engine_status().state == EngineState.LOADING
+    serving_process.reconcile()
+    assert seen == [EngineState.LOADING]
+    assert serving.engine_status().state == EngineState.READY
+    assert serving.get_engine().status().adapter_digest == adapter.digest
+
+
+def test_after_a_refusal_at_the_start_what_served_before_answers_first(
+    make_adapter: Make, serving_process: Reconciler
+) -> None:
+    good, bad = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    FakeEngine.rejected_digests.add(bad.digest)
+    adapters.set_desired(good.pk)
+    adapters.set_desired(bad.pk)
+    serving_process.reconcile()
+    assert serving.get_engine().status().adapter_digest == good.digest
+
+
+@pytest.mark.parametrize("outcome", [DesiredState.Outcome.PENDING, DesiredState.Outcome.SERVED])
+def test_an_adapter_whose_loading_ended_two_processes_is_not_tried_by_a_third(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    """A kill for want of memory tells nobody: without an end, AION would be started again and again for ever."""
+    adapter = adapters.register(make_adapter("a"))
+    wish = adapters.set_desired(adapter.pk)
+    DesiredState.objects.filter(pk=wish.pk).update(outcome=outcome)
+    tries = list[object]()
+
+    def be_killed(wished: ServedAdapter | None) -> None:
+        tries.append(wished)
+        raise SystemExit
+
+    for _start in range(3):
+        reconciler = Reconciler(serving_process._engine)
+        with monkeypatch.context() as patch, suppress(SystemExit):
+            patch.setattr(serving_process._engine, "serve_adapter", be_killed)
+            reconciler.reconcile()
+    assert len(tries) == 2
+    status = reconciler.status()
+    assert (status.state, status.adapter, "terminou" in status.error) == (EngineState.READY, "", True)
+    if outcome == DesiredState.Outcome.PENDING:
+        wish.refresh_from_db()
+        assert (wish.outcome, wish.error_code) == (DesiredState.Outcome.FAILED, "process_ended")
+
+
+def test_one_that_came_through_is_tried_anew_however_often_processes_ended(
+    make_adapter: Make, serving_process: Reconciler
+) -> None:
+    adapters.set_desired(adapters.register(make_adapter("a")).pk)
+    for _start in range(4):
+        reconciler = Reconciler(serving_process._engine)
+        reconciler.reconcile()
+        assert reconciler.status().adapter == "a"
 
 
 def test_whatever_keeps_the_engine_from_being_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
