@@ -79,7 +79,7 @@ def why_kept(adapter: Adapter) -> str:
     """Why an adapter cannot be deleted; "" if it can."""
     if ProcessReport.objects.filter(adapter_digest=adapter.digest, heartbeat_at__gt=_alive_since()).exists():
         return _("It is being served.")
-    if adapter.desired.exclude(outcome=DesiredState.Outcome.FAILED).exists():
+    if adapter.desired.filter(outcome__in=DesiredState.IN_FORCE).exists():
         return _("It has served, or was asked to: going back and the record of past answers need it.")
     return ""
 
@@ -93,8 +93,8 @@ def served_adapter(desired: DesiredState) -> ServedAdapter | None:
 
 
 def desired_state() -> DesiredState | None:
-    """What is in force: the newest wish that has not failed."""
-    return DesiredState.objects.exclude(outcome=DesiredState.Outcome.FAILED).select_related("adapter").first()
+    """What is in force: the newest wish that waits or has served."""
+    return DesiredState.objects.filter(outcome__in=DesiredState.IN_FORCE).select_related("adapter").first()
 
 
 def default_served() -> ServedAdapter | None:
@@ -209,7 +209,8 @@ def _base_that_serves() -> tuple[str, str]:
 
 
 def _bring_about(desired: DesiredState) -> None:
-    """Wait until every live process serves `desired`. With none alive it is checked and served at the next start."""
+    """Wait until every live process serves `desired`, or another change comes after it. With none alive it is checked
+    and served at the next start."""
     from inference.serving import local_reconciler  # it imports this module
 
     _check_folder(desired)
@@ -221,6 +222,8 @@ def _bring_about(desired: DesiredState) -> None:
         desired.refresh_from_db()
         if desired.outcome == DesiredState.Outcome.FAILED:
             raise AdapterRejected(desired.error_code, desired.error)
+        if DesiredState.objects.filter(pk__gt=desired.pk, outcome__in=DesiredState.IN_FORCE).exists():
+            _be_superseded(desired)
         reports = serving_report()
         if all(report.reached_id == desired.pk for report in reports):
             return
@@ -247,9 +250,16 @@ def _give_up(desired: DesiredState) -> None:
     raise late
 
 
+def _be_superseded(desired: DesiredState) -> None:
+    DesiredState.objects.filter(pk=desired.pk, outcome=DesiredState.Outcome.PENDING).update(
+        outcome=DesiredState.Outcome.SUPERSEDED
+    )
+    raise AdapterRejected("superseded", _("Another change came after this one, and is the one that counts."))
+
+
 def fail(desired: DesiredState, why: AdapterRejected) -> None:
     """Take a wish back that cannot be fulfilled; what was in force before it is so again."""
-    DesiredState.objects.filter(pk=desired.pk).exclude(outcome=DesiredState.Outcome.SERVED).update(
+    DesiredState.objects.filter(pk=desired.pk, outcome=DesiredState.Outcome.PENDING).update(
         outcome=DesiredState.Outcome.FAILED, error_code=why.code, error=str(why)
     )
 

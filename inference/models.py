@@ -57,12 +57,15 @@ class Adapter(models.Model):
 
 
 class DesiredState(models.Model):
-    """What should serve, from `created_at` on. Append-only: the newest row that has not failed is in force."""
+    """What should serve, from `created_at` on. Append-only: the newest row that waits or has served is in force."""
 
     class Outcome(models.TextChoices):
         PENDING = "pending", _("waiting for the serving process")
         SERVED = "served", _("served")
         FAILED = "failed", _("failed")
+        SUPERSEDED = "superseded", _("overtaken by another change")
+
+    IN_FORCE: ClassVar = (Outcome.PENDING, Outcome.SERVED)
 
     adapter = models.ForeignKey(
         Adapter, verbose_name=_("adapter"), null=True, blank=True, on_delete=models.PROTECT, related_name="desired"

@@ -37,6 +37,7 @@ class Reconciler:
         self._has_settled = False
         self._refusal = ""  # why what is wished for does not serve
         self._one_at_a_time = threading.Lock()
+        self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._database_is_gone = False
 
@@ -71,15 +72,26 @@ class Reconciler:
         self._stopped.set()
 
     def reconcile(self) -> None:
-        """Bring the engine to the desired state and report. A refused adapter leaves what serves."""
-        with self._one_at_a_time:
-            if self._engine.status().state == EngineState.UNREACHABLE:
-                self._look_again()
-            if self._engine.status().state == EngineState.READY:
-                while desired := self._unreached():  # where one is refused, the one before it is in force again
-                    self._reach(desired)
-                self._has_settled = True
-            self._report()
+        """Bring the engine to the desired state and report. A refused adapter leaves what serves.
+
+        Never waits for another thread that is at it: that one looks again before it ends.
+        """
+        self._wanted.set()
+        while self._wanted.is_set() and self._one_at_a_time.acquire(blocking=False):
+            try:
+                self._wanted.clear()
+                self._look()
+            finally:
+                self._one_at_a_time.release()
+
+    def _look(self) -> None:
+        if self._engine.status().state == EngineState.UNREACHABLE:
+            self._look_again()
+        if self._engine.status().state == EngineState.READY:
+            while desired := self._unreached():  # where one is refused, the one before it is in force again
+                self._reach(desired)
+            self._has_settled = True
+        self._report()
 
     def _unreached(self) -> DesiredState | None:
         desired = desired_state() or self._first_desired()
@@ -104,9 +116,9 @@ class Reconciler:
             fail(desired, exc)
             return
         self._refusal = ""
-        still_wished = DesiredState.objects.filter(pk=desired.pk).exclude(outcome=DesiredState.Outcome.FAILED)
+        still_wished = DesiredState.objects.filter(pk=desired.pk, outcome__in=DesiredState.IN_FORCE)
         if not still_wished.update(outcome=DesiredState.Outcome.SERVED, error="", error_code=""):
-            self._reached = None  # whoever wished for it gave up: the next look brings back what is in force
+            self._reached = None  # it was given up or overtaken meanwhile: the next look brings what is in force
             return
         self._reached = desired.pk
         if desired.adapter is not None:

@@ -224,6 +224,49 @@ def test_a_wish_that_was_given_up_is_not_served_after_all(
     assert Adapter.objects.get(state=Adapter.State.CHAMPION) == good
 
 
+def test_whoever_is_overtaken_is_told_at_once_and_nothing_has_failed(
+    make_adapter: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    ProcessReport.objects.create(
+        process="another", state="swapping", started_at=timezone.now(), heartbeat_at=timezone.now()
+    )
+    looks = list[float]()
+
+    def overtake(seconds: float) -> None:
+        looks.append(seconds)
+        adapters.set_desired(second.pk)
+
+    monkeypatch.setattr(adapters, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=overtake))
+    with pytest.raises(AdapterRejected) as caught:
+        adapters.reload_adapter(first.pk)
+    assert (caught.value.code, len(looks)) == ("superseded", 1)
+    assert DesiredState.objects.get(adapter=first).outcome == DesiredState.Outcome.SUPERSEDED
+    assert adapters.last_failure() is None
+    newest = adapters.desired_state()
+    assert newest is not None
+    adapters.fail(newest, AdapterRejected("not_reached", "too late"))
+    assert adapters.desired_state() is None, "who was overtaken has been told so, and does not come back"
+
+
+def test_who_asks_while_another_thread_is_at_it_does_not_wait_and_is_heeded(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    report, asked = serving_process._report, list[DesiredState]()
+
+    def ask_at_the_last_moment() -> None:
+        report()
+        if not asked:
+            asked.append(adapters.set_desired(second.pk))
+            serving_process.reconcile()
+
+    monkeypatch.setattr(serving_process, "_report", ask_at_the_last_moment)
+    adapters.set_desired(first.pk)
+    serving_process.reconcile()
+    assert serving.engine_status().adapter_digest == second.digest
+
+
 @pytest.mark.parametrize(("state", "code"), [("swapping", ""), ("ready", "not_reached")])
 def test_a_long_merge_is_waited_for_and_a_process_that_does_nothing_is_not(
     make_adapter: Make, monkeypatch: pytest.MonkeyPatch, state: str, code: str
