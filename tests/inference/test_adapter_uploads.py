@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -139,6 +139,22 @@ def test_a_damaged_zip_is_refused_or_whole(data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(packed)))
     with pytest.raises(AdapterRejected):
         accept_upload(sent("a.zip", bytes(packed[:cut])))
+
+
+def test_a_directory_said_to_lie_where_no_file_reaches_is_damage_in_a_file_too(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Large uploads are files, which raise something else than memory does."""
+    packed = zipped(list(files.items()))
+    packed = packed[:-6] + struct.pack("<I", 0xFFFFFFF0) + packed[-2:]
+    with TemporaryUploadedFile("a.zip", "application/zip", len(packed), None) as large:
+        large.write(packed)
+        large.seek(0)
+        assert refusal([large]) == "bad_zip"
+    (tmp_path / "a.zip").write_bytes(packed)
+    with pytest.raises(AdapterRejected) as caught:
+        register_path(tmp_path / "a.zip")
+    assert caught.value.code == "bad_zip"
 
 
 def test_files_with_other_names_are_refused(files: dict[str, bytes]) -> None:
