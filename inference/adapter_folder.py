@@ -21,6 +21,8 @@ __all__ = [
 
 CARD = "aion.json"  # ours: which base model it was made for, and how
 MAX_BYTES = 2 * 1024**3
+MAX_CARD_LEVELS = 10
+MAX_CARD_VALUES = 500  # a card of ours has some thirty
 _INDEX = f"{WEIGHTS}.index.json"
 _IGNORED_SUFFIXES = {".json", ".md", ".txt", ".jinja"}  # training tools leave such files; never read or kept
 _PICKLES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
@@ -102,4 +104,18 @@ def _read_card(path: Path) -> dict[str, Any]:
     card = json_object(path)
     if card is None:
         raise AdapterRejected("bad_config", _("%(name)s is not a JSON object.") % {"name": CARD})
+    if not _fits_a_page(card):
+        raise AdapterRejected("bad_config", _("%(name)s says more than an adapter's page can show.") % {"name": CARD})
     return card
+
+
+def _fits_a_page(card: Mapping[str, Any]) -> bool:
+    level: list[Any] = [card]
+    values = 0
+    for _depth in range(MAX_CARD_LEVELS):
+        inner = [each for held in level for each in (held.values() if isinstance(held, dict) else held)]
+        values += len(inner)
+        level = [each for each in inner if isinstance(each, dict | list)]
+        if not level:
+            return values <= MAX_CARD_VALUES
+    return False

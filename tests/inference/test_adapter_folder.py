@@ -118,6 +118,28 @@ def test_it_refuses_a_card_that_cannot_be_stored(make_adapter: Make, name: str) 
     assert refusal(folder).code == "bad_config"
 
 
+@pytest.mark.parametrize(
+    "card",
+    [
+        '{"a":' * 900 + "1" + "}" * 900,
+        '{"a": ' + "[" * 10 + "]" * 10 + "}",
+        json.dumps({str(number): number for number in range(60_000)}),
+        json.dumps({"losses": {"all": [0.5] * 60_000}}),
+    ],
+)
+def test_it_refuses_a_card_that_no_page_could_show(make_adapter: Make, card: str) -> None:
+    folder = make_adapter()
+    (folder / CARD).write_text(card)
+    assert refusal(folder).code == "bad_config"
+
+
+def test_it_reads_a_card_with_values_within_values(make_adapter: Make) -> None:
+    folder = make_adapter()
+    card = {"profile": {"lr": 0.001, "targets": ["q_proj"] * 100}, "loss": 0.4}
+    (folder / CARD).write_text(json.dumps(card))
+    assert inspect_adapter(folder).card == card
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_it_refuses_values_that_are_not_numbers(make_adapter: Make, value: float) -> None:
     assert refusal(make_adapter(value=value)).code == "not_finite"
