@@ -75,6 +75,14 @@ def check_base(facts: AdapterFacts, base_sha256: str) -> None:
 
 def check_files(folder: Path) -> None:
     """Refuse links, pickles, shards and whatever else does not belong there. Raises `AdapterRejected`."""
+    try:
+        _check_entries(folder)
+    except OSError as exc:  # a name too long for any folder, no permission
+        message = _("%(name)s cannot be read: %(error)s") % {"name": str(folder)[:200], "error": exc.strerror}
+        raise AdapterRejected("not_found", message) from exc
+
+
+def _check_entries(folder: Path) -> None:
     if folder.is_symlink() or not folder.is_dir():
         raise AdapterRejected("not_found", _("The adapter folder %(folder)s does not exist.") % {"folder": folder})
     for entry in sorted(folder.iterdir()):

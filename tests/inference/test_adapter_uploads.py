@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_nothing_behind(files: dict[str, bytes], monkeypatch:
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    for name in ("nowhere", "nowhere.zip"):
+    for name in ("nowhere", "nowhere.zip", "a" * 5000, "a/" * 3000, f"{'a' * 5000}.zip"):
         with pytest.raises(AdapterRejected) as caught:
             register_path(tmp_path / name)
         assert caught.value.code == "not_found"
