@@ -10,8 +10,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from inference.adapter_config import CONFIG, json_object, ranks_of, read_config
-from inference.adapter_weights import WEIGHTS, check_weights
+from inference.adapter_config import CONFIG, check_patterns, json_object, ranks_of, read_config
+from inference.adapter_weights import WEIGHTS, check_weights, modules_of
 from inference.exceptions import AdapterRejected
 
 __all__ = [
@@ -47,6 +47,7 @@ def inspect_adapter(folder: Path) -> AdapterFacts:
     config = read_config(folder / CONFIG)
     card = _read_card(folder / CARD)
     shapes = check_weights(folder / WEIGHTS, ranks_of(config))
+    check_patterns(config, modules_of(shapes))
     return AdapterFacts(
         digest=adapter_digest(folder),
         rank=int(config["r"]),
