@@ -15,6 +15,7 @@ from inference.backends.serving import ServingEngine
 from inference.engine import Engine, EngineState, EngineStatus
 from inference.exceptions import AdapterRejected, EngineUnavailable, InferenceError
 from inference.external import external_url
+from inference.leftovers import remove_leftovers
 from inference.reconciler import Reconciler
 from inference.wire import serve
 
@@ -35,6 +36,7 @@ def start() -> None:
             return
         _serves = True
     threading.Thread(target=_load_and_follow, name="reconciler", daemon=True).start()
+    threading.Thread(target=remove_leftovers, name="leftovers", daemon=True).start()
 
 
 def get_engine() -> Engine:

@@ -87,7 +87,7 @@ def _own_what_is_touched(model: PeftModel) -> None:
 
 def _merge(base_folder: Path, adapter_folder: Path, facts: AdapterFacts, target: Path) -> None:
     """Fresh base in fp32 + adapter -> safetensors: aside, flushed, renamed. Never into weights that serve."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    aside = target.with_name(f".{target.name}.{os.getpid()}")  # inference.leftovers goes by this name
     shutil.rmtree(aside, ignore_errors=True)
     try:
         fresh = load_model(base_folder, dtype=torch.float32, four_bit=False)
