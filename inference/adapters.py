@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from inference.adapter_folder import check_base, inspect_adapter
+from inference.adapter_folder import AdapterFacts, check_base, inspect_adapter
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_ADAPTER, BUNDLED_ADAPTER_NAME
 from inference.engine import EngineState, ServedAdapter
@@ -29,6 +29,7 @@ PATIENCE_S = 120.0
 LONGEST_SWAP_S = 3600.0  # merging a model of many billions of weights
 LONGEST_NAME = 120  # what a row holds
 _LOOK_EVERY_S = 0.2
+_DIGEST_SHOWN = 12
 
 
 def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPORTED, by: User | None = None) -> Adapter:
@@ -45,7 +46,7 @@ def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPOR
             adapter, _created = Adapter.objects.get_or_create(
                 digest=facts.digest,
                 defaults={
-                    "name": _presentable(name or str(facts.card.get("name") or folder.resolve().name)),
+                    "name": _name_of(facts, name, str(facts.card.get("name") or ""), folder.resolve().name),
                     "base_model": _presentable(facts.base_model or base_name),
                     "base_sha256": facts.base_sha256 or base_digest,
                     "rank": facts.rank,
@@ -107,8 +108,8 @@ def default_served() -> ServedAdapter | None:
         return None
     facts = inspect_adapter(folder)
     check_base(facts, _base_that_serves()[1])
-    name = BUNDLED_ADAPTER_NAME if folder == BUNDLED_ADAPTER else str(facts.card.get("name") or folder.resolve().name)
-    return ServedAdapter(name[:LONGEST_NAME], facts.digest, str(folder))
+    given = BUNDLED_ADAPTER_NAME if folder == BUNDLED_ADAPTER else str(facts.card.get("name") or "")
+    return ServedAdapter(_name_of(facts, given, folder.resolve().name), facts.digest, str(folder))
 
 
 def default_adapter_folder() -> Path | None:
@@ -275,9 +276,14 @@ def _unknown(adapter_id: int) -> AdapterRejected:
     return AdapterRejected("not_found", _("There is no adapter %(id)s.") % {"id": adapter_id})
 
 
+def _name_of(facts: AdapterFacts, *given: str) -> str:
+    """The first name of which anything can be seen, else the digest."""
+    return next(filter(None, map(_presentable, given)), facts.digest[:_DIGEST_SHOWN])
+
+
 def _presentable(text: str) -> str:
     """Printable and no longer than a row holds: it comes from files that others wrote."""
-    return "".join(filter(str.isprintable, text))[:LONGEST_NAME]
+    return "".join(filter(str.isprintable, text)).strip()[:LONGEST_NAME]
 
 
 def _alive_since() -> datetime:

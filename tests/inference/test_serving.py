@@ -83,6 +83,17 @@ def test_a_name_longer_than_a_row_holds_is_cut(make_adapter: Make) -> None:
     assert adapters.register(folder).name == "a" * 120
 
 
+@pytest.mark.parametrize("name", ["\u202e\u200b", "  ", ""])
+def test_a_name_of_which_nothing_shows_is_left_out(make_adapter: Make, name: str) -> None:
+    folder = make_adapter("seen")
+    (folder / CARD).write_text(json.dumps({"name": name}))
+    assert adapters.register(folder, name=name).name == "seen"
+    unseen = folder.rename(folder.with_name("\u200b"))
+    Adapter.objects.all().delete()
+    registered = adapters.register(unseen)
+    assert registered.name == registered.digest[:12]
+
+
 def test_files_that_change_after_they_were_checked_do_not_get_into_the_registry(
     make_adapter: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
