@@ -365,6 +365,26 @@ def test_an_adapter_whose_loading_ended_two_processes_is_not_tried_by_a_third(
         assert (wish.outcome, wish.error_code) == (DesiredState.Outcome.FAILED, "process_ended")
 
 
+def test_an_engine_that_fails_in_another_way_is_waited_for_however_long(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a server of the owner's that is still starting: nothing answers, and the wish is not given up."""
+
+    def be_away(wished: ServedAdapter | None) -> None:
+        raise EngineUnavailable("the server does not answer")
+
+    adapter = adapters.register(make_adapter("a"))
+    adapters.set_desired(adapter.pk)
+    with monkeypatch.context() as patch:
+        patch.setattr(serving_process._engine, "serve_adapter", be_away)
+        for _heartbeat in range(4):
+            with pytest.raises(EngineUnavailable):
+                serving_process.reconcile()
+            assert serving.engine_status().state == EngineState.LOADING
+    serving_process.reconcile()
+    assert serving.engine_status().adapter_digest == adapter.digest
+
+
 def test_one_that_came_through_is_tried_anew_however_often_processes_ended(
     make_adapter: Make, serving_process: Reconciler
 ) -> None:
