@@ -390,6 +390,7 @@ def test_one_that_came_through_is_tried_anew_however_often_processes_ended(
 ) -> None:
     adapters.set_desired(adapters.register(make_adapter("a")).pk)
     for _start in range(4):
+        serving_process._engine.serve_adapter(None)
         reconciler = Reconciler(serving_process._engine)
         reconciler.reconcile()
         assert reconciler.status().adapter == "a"
