@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,23 @@ def read_config(path: Path) -> dict[str, Any]:
 def ranks_of(config: Mapping[str, Any]) -> frozenset[int]:
     """Every rank that a matrix of the adapter may have."""
     return frozenset({config["r"], *(config.get("rank_pattern") or {}).values()})
+
+
+def check_patterns(config: Mapping[str, Any], modules: Collection[str]) -> None:
+    """Refuse patterns for none of the `modules`, and more patterns than modules. Raises `AdapterRejected`.
+
+    PEFT tries each as a regular expression on every module: a few thousand keep it busy for half a minute.
+    """
+    backwards = sorted(f".{module}"[::-1] for module in modules)  # what ends alike begins alike, side by side
+    for setting in ("rank_pattern", "alpha_pattern"):
+        names = config.get(setting) or {}
+        if len(names) > len(modules):
+            raise _bad(_("%(setting)s has more names than the adapter has matrices.") % {"setting": setting})
+        for name in names:
+            end = f".{name}"[::-1]
+            if not any(each.startswith(end) for each in backwards[bisect_left(backwards, end) :][:1]):
+                message = _("%(setting)s names %(name)s, which the adapter does not change.")
+                raise _bad(message % {"setting": setting, "name": name})
 
 
 def json_object(path: Path) -> dict[str, Any] | None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from inference.adapter_config import CONFIG, json_object, ranks_of, read_config
-from inference.adapter_weights import WEIGHTS, check_weights
+from inference.adapter_config import CONFIG, check_patterns, json_object, ranks_of, read_config
+from inference.adapter_weights import WEIGHTS, check_weights, modules_of
 from inference.exceptions import AdapterRejected
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
 
 CARD = "aion.json"  # ours: which base model it was made for, and how
 MAX_BYTES = 2 * 1024**3
+MAX_CARD_LEVELS = 10
+MAX_CARD_VALUES = 500  # a card of ours has some thirty
 _INDEX = f"{WEIGHTS}.index.json"
 _IGNORED_SUFFIXES = {".json", ".md", ".txt", ".jinja"}  # training tools leave such files; never read or kept
 _PICKLES = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
@@ -45,6 +47,7 @@ def inspect_adapter(folder: Path) -> AdapterFacts:
     config = read_config(folder / CONFIG)
     card = _read_card(folder / CARD)
     shapes = check_weights(folder / WEIGHTS, ranks_of(config))
+    check_patterns(config, modules_of(shapes))
     return AdapterFacts(
         digest=adapter_digest(folder),
         rank=int(config["r"]),
@@ -73,6 +76,14 @@ def check_base(facts: AdapterFacts, base_sha256: str) -> None:
 
 def check_files(folder: Path) -> None:
     """Refuse links, pickles, shards and whatever else does not belong there. Raises `AdapterRejected`."""
+    try:
+        _check_entries(folder)
+    except OSError as exc:  # a name too long for any folder, no permission
+        message = _("%(name)s cannot be read: %(error)s") % {"name": str(folder)[:200], "error": exc.strerror}
+        raise AdapterRejected("not_found", message) from exc
+
+
+def _check_entries(folder: Path) -> None:
     if folder.is_symlink() or not folder.is_dir():
         raise AdapterRejected("not_found", _("The adapter folder %(folder)s does not exist.") % {"folder": folder})
     for entry in sorted(folder.iterdir()):
@@ -102,4 +113,18 @@ def _read_card(path: Path) -> dict[str, Any]:
     card = json_object(path)
     if card is None:
         raise AdapterRejected("bad_config", _("%(name)s is not a JSON object.") % {"name": CARD})
+    if not _fits_a_page(card):
+        raise AdapterRejected("bad_config", _("%(name)s says more than an adapter's page can show.") % {"name": CARD})
     return card
+
+
+def _fits_a_page(card: Mapping[str, Any]) -> bool:
+    level: list[Any] = [card]
+    values = 0
+    for _depth in range(MAX_CARD_LEVELS):
+        inner = [each for held in level for each in (held.values() if isinstance(held, dict) else held)]
+        values += len(inner)
+        level = [each for each in inner if isinstance(each, dict | list)]
+        if not level:
+            return values <= MAX_CARD_VALUES
+    return False

@@ -7,7 +7,7 @@ import math
 import operator
 import re
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ MAX_NORM = 1e4  # a LoRA matrix of a trained adapter has a Frobenius norm of 1 t
 _PIECE = 2**22  # numbers looked at together: a huge tensor must not be held in memory a second time
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 _NAME = re.compile(
-    r"base_model\.model\.[\w.]{1,300}\.lora_(A\.weight|B\.weight|embedding_A|embedding_B|magnitude_vector(\.weight)?)",
+    r"base_model\.model\.([\w.]{1,300})\.lora_(A\.weight|B\.weight|embedding_A|embedding_B|magnitude_vector(\.weight)?)",
     re.ASCII,
 )
 
@@ -47,6 +47,11 @@ def check_weights(path: Path, ranks: Collection[int]) -> dict[str, tuple[int, ..
     if not shapes:
         raise _torn()
     return shapes
+
+
+def modules_of(names: Iterable[str]) -> frozenset[str]:
+    """The modules of the base model that tensors of these names change."""
+    return frozenset(found[1] for found in map(_NAME.fullmatch, names) if found)
 
 
 def _opened(path: Path) -> tuple[dict[str, Any], np.memmap[Any, np.dtype[np.uint8]] | None]:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from inference.adapter_folder import check_base, inspect_adapter
+from inference.adapter_folder import AdapterFacts, check_base, inspect_adapter
 from inference.base_models import base_model_path, base_sha256
 from inference.bundled import BUNDLED_ADAPTER, BUNDLED_ADAPTER_NAME
 from inference.engine import EngineState, ServedAdapter
@@ -29,6 +29,7 @@ PATIENCE_S = 120.0
 LONGEST_SWAP_S = 3600.0  # merging a model of many billions of weights
 LONGEST_NAME = 120  # what a row holds
 _LOOK_EVERY_S = 0.2
+_DIGEST_SHOWN = 12
 
 
 def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPORTED, by: User | None = None) -> Adapter:
@@ -45,7 +46,7 @@ def register(folder: Path, *, name: str = "", origin: str = Adapter.Origin.IMPOR
             adapter, _created = Adapter.objects.get_or_create(
                 digest=facts.digest,
                 defaults={
-                    "name": _presentable(name or str(facts.card.get("name") or folder.resolve().name)),
+                    "name": _name_of(facts, name, str(facts.card.get("name") or ""), folder.resolve().name),
                     "base_model": _presentable(facts.base_model or base_name),
                     "base_sha256": facts.base_sha256 or base_digest,
                     "rank": facts.rank,
@@ -79,7 +80,7 @@ def why_kept(adapter: Adapter) -> str:
     """Why an adapter cannot be deleted; "" if it can."""
     if ProcessReport.objects.filter(adapter_digest=adapter.digest, heartbeat_at__gt=_alive_since()).exists():
         return _("It is being served.")
-    if adapter.desired.exclude(outcome=DesiredState.Outcome.FAILED).exists():
+    if adapter.desired.filter(outcome__in=DesiredState.IN_FORCE).exists():
         return _("It has served, or was asked to: going back and the record of past answers need it.")
     return ""
 
@@ -93,8 +94,8 @@ def served_adapter(desired: DesiredState) -> ServedAdapter | None:
 
 
 def desired_state() -> DesiredState | None:
-    """What is in force: the newest wish that has not failed."""
-    return DesiredState.objects.exclude(outcome=DesiredState.Outcome.FAILED).select_related("adapter").first()
+    """What is in force: the newest wish that waits or has served."""
+    return DesiredState.objects.filter(outcome__in=DesiredState.IN_FORCE).select_related("adapter").first()
 
 
 def default_served() -> ServedAdapter | None:
@@ -107,8 +108,8 @@ def default_served() -> ServedAdapter | None:
         return None
     facts = inspect_adapter(folder)
     check_base(facts, _base_that_serves()[1])
-    name = BUNDLED_ADAPTER_NAME if folder == BUNDLED_ADAPTER else str(facts.card.get("name") or folder.resolve().name)
-    return ServedAdapter(name[:LONGEST_NAME], facts.digest, str(folder))
+    given = BUNDLED_ADAPTER_NAME if folder == BUNDLED_ADAPTER else str(facts.card.get("name") or "")
+    return ServedAdapter(_name_of(facts, given, folder.resolve().name), facts.digest, str(folder))
 
 
 def default_adapter_folder() -> Path | None:
@@ -209,7 +210,8 @@ def _base_that_serves() -> tuple[str, str]:
 
 
 def _bring_about(desired: DesiredState) -> None:
-    """Wait until every live process serves `desired`. With none alive it is checked and served at the next start."""
+    """Wait until every live process serves `desired`, or another change comes after it. With none alive it is checked
+    and served at the next start."""
     from inference.serving import local_reconciler  # it imports this module
 
     _check_folder(desired)
@@ -221,10 +223,12 @@ def _bring_about(desired: DesiredState) -> None:
         desired.refresh_from_db()
         if desired.outcome == DesiredState.Outcome.FAILED:
             raise AdapterRejected(desired.error_code, desired.error)
+        if DesiredState.objects.filter(pk__gt=desired.pk, outcome__in=DesiredState.IN_FORCE).exists():
+            _be_superseded(desired)
         reports = serving_report()
         if all(report.reached_id == desired.pk for report in reports):
             return
-        if any(report.state == EngineState.SWAPPING for report in reports):
+        if any(report.state in (EngineState.LOADING, EngineState.SWAPPING) for report in reports):
             until = min(at_most, time.monotonic() + PATIENCE_S)
         if time.monotonic() > until:
             _give_up(desired)
@@ -247,9 +251,16 @@ def _give_up(desired: DesiredState) -> None:
     raise late
 
 
+def _be_superseded(desired: DesiredState) -> None:
+    DesiredState.objects.filter(pk=desired.pk, outcome=DesiredState.Outcome.PENDING).update(
+        outcome=DesiredState.Outcome.SUPERSEDED
+    )
+    raise AdapterRejected("superseded", _("Another change came after this one, and is the one that counts."))
+
+
 def fail(desired: DesiredState, why: AdapterRejected) -> None:
     """Take a wish back that cannot be fulfilled; what was in force before it is so again."""
-    DesiredState.objects.filter(pk=desired.pk).exclude(outcome=DesiredState.Outcome.SERVED).update(
+    DesiredState.objects.filter(pk=desired.pk, outcome=DesiredState.Outcome.PENDING).update(
         outcome=DesiredState.Outcome.FAILED, error_code=why.code, error=str(why)
     )
 
@@ -265,9 +276,14 @@ def _unknown(adapter_id: int) -> AdapterRejected:
     return AdapterRejected("not_found", _("There is no adapter %(id)s.") % {"id": adapter_id})
 
 
+def _name_of(facts: AdapterFacts, *given: str) -> str:
+    """The first name of which anything can be seen, else the digest."""
+    return next(filter(None, map(_presentable, given)), facts.digest[:_DIGEST_SHOWN])
+
+
 def _presentable(text: str) -> str:
     """Printable and no longer than a row holds: it comes from files that others wrote."""
-    return "".join(filter(str.isprintable, text))[:LONGEST_NAME]
+    return "".join(filter(str.isprintable, text)).strip()[:LONGEST_NAME]
 
 
 def _alive_since() -> datetime:

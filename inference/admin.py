@@ -37,6 +37,7 @@ STATE_LABELS = {
     "running": "warning",
     "done": "success",
     "failed": "danger",
+    "superseded": "info",
 }
 
 

@@ -57,12 +57,15 @@ class Adapter(models.Model):
 
 
 class DesiredState(models.Model):
-    """What should serve, from `created_at` on. Append-only: the newest row that has not failed is in force."""
+    """What should serve, from `created_at` on. Append-only: the newest row that waits or has served is in force."""
 
     class Outcome(models.TextChoices):
         PENDING = "pending", _("waiting for the serving process")
         SERVED = "served", _("served")
         FAILED = "failed", _("failed")
+        SUPERSEDED = "superseded", _("overtaken by another change")
+
+    IN_FORCE: ClassVar = (Outcome.PENDING, Outcome.SERVED)
 
     adapter = models.ForeignKey(
         Adapter, verbose_name=_("adapter"), null=True, blank=True, on_delete=models.PROTECT, related_name="desired"
@@ -72,6 +75,9 @@ class DesiredState(models.Model):
     outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome.choices, default=Outcome.PENDING)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
     error = models.TextField(_("error"), blank=True)
+    begun = models.PositiveSmallIntegerField(
+        _("unfinished tries"), default=0, help_text=_("How many processes ended while they took it over.")
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("changed by"), null=True, blank=True, on_delete=models.SET_NULL
     )

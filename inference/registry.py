@@ -24,20 +24,25 @@ from inference.exceptions import AdapterRejected
 logger = logging.getLogger(__name__)
 
 KEPT_FILES = (CONFIG, WEIGHTS, CARD)
+ARRIVING = ".arriving-"  # and chance: adapters that are not whole yet
 _PIECE_BYTES = 1024**2
+
+
+def registry_folder() -> Path:
+    return Path(settings.AION_TRAIN_ROOT) / "adapters"
 
 
 def adapter_path(digest: str) -> Path:
     """The immutable folder of the adapter `digest`."""
-    return _registry() / digest
+    return registry_folder() / digest
 
 
 @contextmanager
 def fresh_folder() -> Iterator[Path]:
     """An empty folder in the registry's file system, ours alone and gone afterwards. Raises `AdapterRejected`."""
     try:
-        _registry().mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".arriving-", dir=_registry()))
+        registry_folder().mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=ARRIVING, dir=registry_folder()))
     except OSError as exc:
         raise _not_written(exc) from exc
     try:
@@ -103,14 +108,10 @@ def discard(digest: str) -> None:
 @contextmanager
 def locked() -> Iterator[None]:
     """One process and thread at a time adds to the registry or removes from it, row and folder together."""
-    _registry().mkdir(parents=True, exist_ok=True)
-    with (_registry() / ".lock").open("w") as lock:
+    registry_folder().mkdir(parents=True, exist_ok=True)
+    with (registry_folder() / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _registry() -> Path:
-    return Path(settings.AION_TRAIN_ROOT) / "adapters"
 
 
 def _copy(source: Path, target: Path) -> None:

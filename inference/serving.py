@@ -15,6 +15,7 @@ from inference.backends.serving import ServingEngine
 from inference.engine import Engine, EngineState, EngineStatus
 from inference.exceptions import AdapterRejected, EngineUnavailable, InferenceError
 from inference.external import external_url
+from inference.leftovers import remove_leftovers
 from inference.reconciler import Reconciler
 from inference.wire import serve
 
@@ -35,24 +36,27 @@ def start() -> None:
             return
         _serves = True
     threading.Thread(target=_load_and_follow, name="reconciler", daemon=True).start()
+    threading.Thread(target=remove_leftovers, name="leftovers", daemon=True).start()
 
 
 def get_engine() -> Engine:
-    """The engine of this process. Raises `EngineUnavailable` where it has to be loaded first and cannot be."""
+    """The engine of this process. Raises `EngineUnavailable` where it has to be loaded first and cannot be, and until
+    what was wished for serves: the base model alone would answer otherwise, as if that had been asked for."""
     global _engine
     with _lock:
-        if _engine is None:
-            if _serves:
-                raise EngineUnavailable(_error or "the model is not loaded yet")
+        if _engine is None and not _serves:
             _engine = _engine_of_a_command()
+        if _engine is None or (_reconciler and not _reconciler.has_settled):
+            raise EngineUnavailable(engine_status().error or "the model is not loaded yet")
         return _engine
 
 
 def engine_status() -> EngineStatus:
     """What serves in this process; never loads and never waits."""
-    engine = _engine
-    if engine is not None:
-        return engine.status()
+    if _reconciler is not None:
+        return _reconciler.status()
+    if _engine is not None:
+        return _engine.status()
     state = EngineState.LOADING if _serves else EngineState.UNLOADED
     return EngineStatus(
         state=EngineState.FAILED if _error else state, base_model=settings.AION_BASE_MODEL, error=_error
@@ -61,7 +65,7 @@ def engine_status() -> EngineStatus:
 
 def local_reconciler() -> Reconciler | None:
     """The reconciler of this process, if it serves and its model is loaded."""
-    ready = engine_status().state in (EngineState.READY, EngineState.SWAPPING)
+    ready = _engine is not None and _engine.status().state in (EngineState.READY, EngineState.SWAPPING)
     return _reconciler if ready else None
 
 

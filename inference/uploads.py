@@ -30,7 +30,10 @@ _END = struct.Struct("<4s4H2IH")  # end of central directory, without a comment
 _ZIP64_LOCATOR_BYTES = 20
 _MAX_DIRECTORY_BYTES = 4096  # three entries with short names take 250
 _ENCRYPTED = 0x1
-_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, IndexError, ValueError, RuntimeError, OverflowError)
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, IndexError, ValueError, RuntimeError, OverflowError,
+    OSError,  # a real file does not seek to where no file can reach; what cannot be written is refused before
+)  # fmt: skip
 
 
 def accept_upload(files: Sequence[File[bytes]], *, name: str = "", by: User | None = None) -> Adapter:

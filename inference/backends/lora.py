@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from inference.adapter_folder import AdapterFacts, check_base, inspect_adapter
-from inference.adapter_weights import WEIGHTS
+from inference.adapter_weights import WEIGHTS, modules_of
 from inference.backends.model_loading import load_model, share_weights
 from inference.conversion import flush
 from inference.engine import ServedAdapter
@@ -87,7 +87,7 @@ def _own_what_is_touched(model: PeftModel) -> None:
 
 def _merge(base_folder: Path, adapter_folder: Path, facts: AdapterFacts, target: Path) -> None:
     """Fresh base in fp32 + adapter -> safetensors: aside, flushed, renamed. Never into weights that serve."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    aside = target.with_name(f".{target.name}.{os.getpid()}")  # inference.leftovers goes by this name
     shutil.rmtree(aside, ignore_errors=True)
     try:
         fresh = load_model(base_folder, dtype=torch.float32, four_bit=False)
@@ -130,6 +130,8 @@ def _facts_of(adapter: ServedAdapter, base_sha256: str) -> AdapterFacts:
 
 def _with_lora(model: Any, folder: Path, facts: AdapterFacts) -> PeftModel:
     """`model` with the matrices of `folder` in place; every one must fit and none may be left over or missing."""
+    if modules_of(facts.shapes) - {name for name, _module in model.named_modules()}:
+        raise _does_not_fit()
     try:
         config = LoraConfig.from_pretrained(folder)
         config.inference_mode = True
@@ -141,12 +143,14 @@ def _with_lora(model: Any, folder: Path, facts: AdapterFacts) -> PeftModel:
         result = set_peft_model_state_dict(peft_model, load_file(folder / WEIGHTS), low_cpu_mem_usage=True)
     except (ValueError, LookupError, RuntimeError, TypeError, AttributeError, SafetensorError) as exc:
         logger.warning("adapter %s does not fit: %s", folder, exc)
-        raise AdapterRejected(
-            "wrong_base", _("The adapter does not fit this base model: its matrices differ.")
-        ) from exc
+        raise _does_not_fit() from exc
     if result.unexpected_keys or len(facts.shapes) != len(expected):
-        raise AdapterRejected("wrong_base", _("The adapter does not fit this base model: its matrices differ."))
+        raise _does_not_fit()
     return peft_model
+
+
+def _does_not_fit() -> AdapterRejected:
+    return AdapterRejected("wrong_base", _("The adapter does not fit this base model: its matrices differ."))
 
 
 @contextmanager

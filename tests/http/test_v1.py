@@ -349,9 +349,34 @@ def test_the_list_names_assistant_base_adapters_and_embedder(asking: APIClient, 
     adapter_row("recusado", "d" * 64, state=Adapter.State.REJECTED)
     engine.serve_adapter(ServedAdapter("rh", "c" * 64, "/nowhere"))
     cards = {card["id"]: card for card in asking.get(MODELS).json()["data"]}
-    assert set(cards) == {"aion", "fake", "faq", "rh@bbbbbbbbbbbb", "rh@cccccccccccc", get_embedder().id}
-    assert {name for name, card in cards.items() if card["served"]} == {"aion", "rh@cccccccccccc", get_embedder().id}
+    assert set(cards) == {"aion", "fake", "faq", "rh@bbbbbbbbbbbb", "rh", get_embedder().id}
+    assert {name for name, card in cards.items() if card["served"]} == {"aion", "rh", get_embedder().id}
     assert (cards["faq"]["object"], cards["faq"]["parent"]) == ("model", "fake")
+
+
+@pytest.mark.parametrize("name", ["aion", "fake", "embedder", "rh@bbbbbbbbbbbb", ""])
+def test_no_adapter_takes_the_name_of_another_model(asking: APIClient, name: str) -> None:
+    adapter_row("rh", "b" * 64)
+    adapter_row(get_embedder().id if name == "embedder" else name, "c" * 64)
+    ids = [card["id"] for card in asking.get(MODELS).json()["data"]]
+    assert len(ids) == len(set(ids)) == 5
+    assert all(ids)
+    named = asking.get(f"{MODELS}/{next(each for each in ids if 'c' * 12 in each)}").json()
+    assert named["digest"] == "c" * 64
+
+
+def test_a_newcomer_takes_no_name_away_and_each_can_be_called_with_its_digest(
+    generating: APIClient, engine: FakeEngine
+) -> None:
+    adapter_row("rh", "b" * 64)
+    engine.serve_adapter(ServedAdapter("rh", "b" * 64, "/nowhere"))
+    adapter_row("rh", "c" * 64)
+    for name in ("rh", "rh@bbbbbbbbbbbb"):
+        assert ask(generating, model=name).json()["system_fingerprint"] == "fp_bbbbbbbbbbbb"
+    assert "rh" in ask(generating, model="rh@cccccccccccc").json()["error"]["message"]
+    engine.serve_adapter(None)
+    cards = {card["id"]: card["digest"] for card in generating.get(MODELS).json()["data"]}
+    assert (cards["rh"], cards["rh@cccccccccccc"]) == ("b" * 64, "c" * 64), "where none serves the older keeps it"
 
 
 def test_an_adapter_that_serves_unregistered_is_listed(asking: APIClient, engine: FakeEngine) -> None:

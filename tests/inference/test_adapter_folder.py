@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save, save_file
 
 from inference import registry
-from inference.adapter_config import ranks_of, read_config
+from inference.adapter_config import check_patterns, ranks_of, read_config
 from inference.adapter_folder import CARD, CONFIG, MAX_BYTES, WEIGHTS, check_base, inspect_adapter
 from inference.adapter_weights import check_weights
 from inference.exceptions import AdapterRejected
@@ -118,6 +119,28 @@ def test_it_refuses_a_card_that_cannot_be_stored(make_adapter: Make, name: str) 
     assert refusal(folder).code == "bad_config"
 
 
+@pytest.mark.parametrize(
+    "card",
+    [
+        '{"a":' * 900 + "1" + "}" * 900,
+        '{"a": ' + "[" * 10 + "]" * 10 + "}",
+        json.dumps({str(number): number for number in range(60_000)}),
+        json.dumps({"losses": {"all": [0.5] * 60_000}}),
+    ],
+)
+def test_it_refuses_a_card_that_no_page_could_show(make_adapter: Make, card: str) -> None:
+    folder = make_adapter()
+    (folder / CARD).write_text(card)
+    assert refusal(folder).code == "bad_config"
+
+
+def test_it_reads_a_card_with_values_within_values(make_adapter: Make) -> None:
+    folder = make_adapter()
+    card = {"profile": {"lr": 0.001, "targets": ["q_proj"] * 100}, "loss": 0.4}
+    (folder / CARD).write_text(json.dumps(card))
+    assert inspect_adapter(folder).card == card
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_it_refuses_values_that_are_not_numbers(make_adapter: Make, value: float) -> None:
     assert refusal(make_adapter(value=value)).code == "not_finite"
@@ -150,8 +173,10 @@ def test_it_refuses_absurd_values(make_adapter: Make) -> None:
         {"exclude_modules": "(a+)+$"},
         {"layers_pattern": "(a+)+$"},
         {"rank_pattern": {"(a+)+$": 4}},
-        {"rank_pattern": {"q_proj": 10**6}},
-        {"alpha_pattern": {"q_proj": -1}},
+        {"rank_pattern": {"x": 10**6}},
+        {"alpha_pattern": {"x": -1}},
+        {"rank_pattern": {f"z{number}": 4 for number in range(4000)}},  # each would be tried on every module
+        {"alpha_pattern": {"proj": 8}},
         {"init_lora_weights": "olora"},  # would rewrite the base model that others share
         {"init_lora_weights": "pissa_niter_4"},
         {"layer_replication": [[0, 1]]},
@@ -181,7 +206,7 @@ def test_it_refuses_an_adapter_of_another_base(make_adapter: Make) -> None:
         {"lora_alpha": 0.5},
         {"target_modules": "all-linear"},
         {"target_modules": ["q_proj", "model.layers.0.mlp.up_proj"]},
-        {"rank_pattern": {"q_proj": 4}},
+        {"rank_pattern": {"x": 4}},
         {"megatron_core": "megatron.core", "loftq_config": {}, "eva_config": None},
         {"init_lora_weights": "gaussian"},
     ],
@@ -191,6 +216,17 @@ def test_it_accepts_what_training_tools_usually_write(make_adapter: Make, change
     config = json.loads((folder / CONFIG).read_text())
     (folder / CONFIG).write_text(json.dumps(config | change))
     assert inspect_adapter(folder).rank == 2
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("q", True), ("a.q", True), ("1.a.q", True), ("1.a", False)])
+def test_a_pattern_names_the_end_of_a_module_that_is_changed(name: str, accepted: bool) -> None:
+    with nullcontext() if accepted else pytest.raises(AdapterRejected):
+        check_patterns({"rank_pattern": {name: 4}}, ["layers.1.a.q", "layers.2.a.q"])
+
+
+def test_patterns_are_no_more_than_the_modules_they_are_for() -> None:
+    with pytest.raises(AdapterRejected):
+        check_patterns({"alpha_pattern": {"a.q": 4, "q": 8}}, ["layers.1.a.q"])
 
 
 def test_it_refuses_matrices_of_another_rank_than_stated(make_adapter: Make) -> None:

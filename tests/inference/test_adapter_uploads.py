@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -141,6 +141,22 @@ def test_a_damaged_zip_is_refused_or_whole(data: st.DataObject) -> None:
         accept_upload(sent("a.zip", bytes(packed[:cut])))
 
 
+def test_a_directory_said_to_lie_where_no_file_reaches_is_damage_in_a_file_too(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Large uploads are files, which raise something else than memory does."""
+    packed = zipped(list(files.items()))
+    packed = packed[:-6] + struct.pack("<I", 0xFFFFFFF0) + packed[-2:]
+    with TemporaryUploadedFile("a.zip", "application/zip", len(packed), None) as large:
+        large.write(packed)
+        large.seek(0)
+        assert refusal([large]) == "bad_zip"
+    (tmp_path / "a.zip").write_bytes(packed)
+    with pytest.raises(AdapterRejected) as caught:
+        register_path(tmp_path / "a.zip")
+    assert caught.value.code == "bad_zip"
+
+
 def test_files_with_other_names_are_refused(files: dict[str, bytes]) -> None:
     assert refusal([*sent(CONFIG, files[CONFIG]), *sent("adapter_model.bin", b"\x80\x04.")]) == "unexpected_file"
     assert refusal(sent(CONFIG, files[CONFIG])) == "missing_file"
@@ -156,7 +172,7 @@ def test_a_full_disk_leaves_nothing_behind(files: dict[str, bytes], monkeypatch:
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    for name in ("nowhere", "nowhere.zip"):
+    for name in ("nowhere", "nowhere.zip", "a" * 5000, "a/" * 3000, f"{'a' * 5000}.zip"):
         with pytest.raises(AdapterRejected) as caught:
             register_path(tmp_path / name)
         assert caught.value.code == "not_found"

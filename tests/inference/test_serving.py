@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -80,6 +81,17 @@ def test_a_name_longer_than_a_row_holds_is_cut(make_adapter: Make) -> None:
     folder = make_adapter()
     (folder / CARD).write_text(json.dumps({"name": "a" * 500}))
     assert adapters.register(folder).name == "a" * 120
+
+
+@pytest.mark.parametrize("name", ["\u202e\u200b", "  ", ""])
+def test_a_name_of_which_nothing_shows_is_left_out(make_adapter: Make, name: str) -> None:
+    folder = make_adapter("seen")
+    (folder / CARD).write_text(json.dumps({"name": name}))
+    assert adapters.register(folder, name=name).name == "seen"
+    unseen = folder.rename(folder.with_name("\u200b"))
+    Adapter.objects.all().delete()
+    registered = adapters.register(unseen)
+    assert registered.name == registered.digest[:12]
 
 
 def test_files_that_change_after_they_were_checked_do_not_get_into_the_registry(
@@ -223,6 +235,49 @@ def test_a_wish_that_was_given_up_is_not_served_after_all(
     assert Adapter.objects.get(state=Adapter.State.CHAMPION) == good
 
 
+def test_whoever_is_overtaken_is_told_at_once_and_nothing_has_failed(
+    make_adapter: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    ProcessReport.objects.create(
+        process="another", state="swapping", started_at=timezone.now(), heartbeat_at=timezone.now()
+    )
+    looks = list[float]()
+
+    def overtake(seconds: float) -> None:
+        looks.append(seconds)
+        adapters.set_desired(second.pk)
+
+    monkeypatch.setattr(adapters, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=overtake))
+    with pytest.raises(AdapterRejected) as caught:
+        adapters.reload_adapter(first.pk)
+    assert (caught.value.code, len(looks)) == ("superseded", 1)
+    assert DesiredState.objects.get(adapter=first).outcome == DesiredState.Outcome.SUPERSEDED
+    assert adapters.last_failure() is None
+    newest = adapters.desired_state()
+    assert newest is not None
+    adapters.fail(newest, AdapterRejected("not_reached", "too late"))
+    assert adapters.desired_state() is None, "who was overtaken has been told so, and does not come back"
+
+
+def test_who_asks_while_another_thread_is_at_it_does_not_wait_and_is_heeded(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    report, asked = serving_process._report, list[DesiredState]()
+
+    def ask_at_the_last_moment() -> None:
+        report()
+        if not asked:
+            asked.append(adapters.set_desired(second.pk))
+            serving_process.reconcile()
+
+    monkeypatch.setattr(serving_process, "_report", ask_at_the_last_moment)
+    adapters.set_desired(first.pk)
+    serving_process.reconcile()
+    assert serving.engine_status().adapter_digest == second.digest
+
+
 @pytest.mark.parametrize(("state", "code"), [("swapping", ""), ("ready", "not_reached")])
 def test_a_long_merge_is_waited_for_and_a_process_that_does_nothing_is_not(
     make_adapter: Make, monkeypatch: pytest.MonkeyPatch, state: str, code: str
@@ -248,6 +303,97 @@ def test_a_long_merge_is_waited_for_and_a_process_that_does_nothing_is_not(
     except AdapterRejected as exc:
         told = exc.code
     assert told == code
+
+
+def test_nothing_answers_before_what_was_wished_for_serves(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was killed comes back with the base model, which must not answer in the adapter's place."""
+    adapter, seen = adapters.register(make_adapter("a")), list[EngineState]()
+    serve = serving_process._engine.serve_adapter
+
+    def serve_watched(wished: ServedAdapter | None) -> None:
+        seen.append(serving.engine_status().state)
+        with pytest.raises(EngineUnavailable, match="not loaded yet"):
+            serving.get_engine()
+        serve(wished)
+
+    monkeypatch.setattr(serving_process._engine, "serve_adapter", serve_watched)
+    adapters.set_desired(adapter.pk)
+    assert serving.engine_status().state == EngineState.LOADING
+    serving_process.reconcile()
+    assert seen == [EngineState.LOADING]
+    assert serving.engine_status().state == EngineState.READY
+    assert serving.get_engine().status().adapter_digest == adapter.digest
+
+
+def test_after_a_refusal_at_the_start_what_served_before_answers_first(
+    make_adapter: Make, serving_process: Reconciler
+) -> None:
+    good, bad = adapters.register(make_adapter("a")), adapters.register(make_adapter("b", value=0.1))
+    FakeEngine.rejected_digests.add(bad.digest)
+    adapters.set_desired(good.pk)
+    adapters.set_desired(bad.pk)
+    serving_process.reconcile()
+    assert serving.get_engine().status().adapter_digest == good.digest
+
+
+@pytest.mark.parametrize("outcome", [DesiredState.Outcome.PENDING, DesiredState.Outcome.SERVED])
+def test_an_adapter_whose_loading_ended_two_processes_is_not_tried_by_a_third(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    """A kill for want of memory tells nobody: without an end, AION would be started again and again for ever."""
+    adapter = adapters.register(make_adapter("a"))
+    wish = adapters.set_desired(adapter.pk)
+    DesiredState.objects.filter(pk=wish.pk).update(outcome=outcome)
+    tries = list[object]()
+
+    def be_killed(wished: ServedAdapter | None) -> None:
+        tries.append(wished)
+        raise SystemExit
+
+    for _start in range(3):
+        reconciler = Reconciler(serving_process._engine)
+        with monkeypatch.context() as patch, suppress(SystemExit):
+            patch.setattr(serving_process._engine, "serve_adapter", be_killed)
+            reconciler.reconcile()
+    assert len(tries) == 2
+    status = reconciler.status()
+    assert (status.state, status.adapter, "terminou" in status.error) == (EngineState.READY, "", True)
+    if outcome == DesiredState.Outcome.PENDING:
+        wish.refresh_from_db()
+        assert (wish.outcome, wish.error_code) == (DesiredState.Outcome.FAILED, "process_ended")
+
+
+def test_an_engine_that_fails_in_another_way_is_waited_for_however_long(
+    make_adapter: Make, serving_process: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a server of the owner's that is still starting: nothing answers, and the wish is not given up."""
+
+    def be_away(wished: ServedAdapter | None) -> None:
+        raise EngineUnavailable("the server does not answer")
+
+    adapter = adapters.register(make_adapter("a"))
+    adapters.set_desired(adapter.pk)
+    with monkeypatch.context() as patch:
+        patch.setattr(serving_process._engine, "serve_adapter", be_away)
+        for _heartbeat in range(4):
+            with pytest.raises(EngineUnavailable):
+                serving_process.reconcile()
+            assert serving.engine_status().state == EngineState.LOADING
+    serving_process.reconcile()
+    assert serving.engine_status().adapter_digest == adapter.digest
+
+
+def test_one_that_came_through_is_tried_anew_however_often_processes_ended(
+    make_adapter: Make, serving_process: Reconciler
+) -> None:
+    adapters.set_desired(adapters.register(make_adapter("a")).pk)
+    for _start in range(4):
+        serving_process._engine.serve_adapter(None)
+        reconciler = Reconciler(serving_process._engine)
+        reconciler.reconcile()
+        assert reconciler.status().adapter == "a"
 
 
 def test_whatever_keeps_the_engine_from_being_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
