@@ -121,6 +121,6 @@ def _promised(subjects: Mapping[str, Subject]) -> Iterator[Line]:
             broken += float((1 - traffic.p_right[above]).mean()) > target
         case = f"at most {target:.0%} wrong"
         yield Line(case, "a tau was found", chosen / chances, conditions={"n": chances})
+        yield Line(case, "promise broken", broken / chances, conditions={"n": chances})
         if chosen:
-            yield Line(case, "promise broken", broken / chosen, conditions={"n": chosen})
             yield Line(case, "answered here at that tau", float(np.mean(shares)), conditions={"n": chosen})
