@@ -6,6 +6,7 @@ people know to be unanswerable, and those of another domain. `answered` is the s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,8 @@ from chat.confidence import Weights, cosine, read
 from chat.evaluation.intervals import Sample, gate_intervals
 from chat.evidence import EVIDENCE_PASSAGES
 from chat.exceptions import CalibrationRefused
-from chat.features import as_vector
+from chat.features import FEATURES, as_vector
+from chat.features import measure as measure_signals
 from retrieval.results import SearchScope
 from retrieval.search import retrieve
 
@@ -31,6 +33,13 @@ OURS, COSINE, SIMILARITY = "AION", "cosine formula", "best similarity"
 ANSWERABLE, OFF_DOMAIN = "answerable", "off-domain"
 NEGATIVES = {"document": "document hidden", "passage": "passage hidden", "unanswerable": "known unanswerable"}
 OFF_DOMAIN_ASKED = 150
+TIMED = 60
+_SENTENCES = FEATURES.index("sentence_overlap")
+KINDS_OF_SIGNAL = {
+    "similarity and rank": FEATURES[:4],
+    "words": FEATURES[4:_SENTENCES],
+    "sentences": FEATURES[_SENTENCES:],
+}
 OFF_DOMAIN_OF = {"faquad": ("pira",), "demo": ("faquad", "pira")}  # none of these answers a question of the others
 
 Floats = NDArray[np.float64]
@@ -56,6 +65,8 @@ def measure(options: Options) -> Iterator[Line]:
             yield from _answered(f"{name}: {ANSWERABLE}", asked[ANSWERABLE], tau)
             for kind, title in NEGATIVES.items():
                 yield from _compare(f"{name}: {title}", asked[ANSWERABLE], asked[kind], tau)
+        yield from _what_signals_add(examples)
+        yield from _what_signals_cost(next(iter(sets.values())))
         try:
             weights = calibration.fit(examples, tau=tau).weights
         except CalibrationRefused as refused:
@@ -67,6 +78,42 @@ def measure(options: Options) -> Iterator[Line]:
                 foreign = _foreign(spread(strangers, options.limit or OFF_DOMAIN_ASKED), sets[name], weights)
                 answerable = _of_kind(scored, sets[name], ANSWERABLE)
                 yield from _compare(f"{name}: {OFF_DOMAIN}", answerable, foreign, tau)
+
+
+def _what_signals_add(examples: Sequence[Example]) -> Iterator[Line]:
+    """What leaving out a signal costs in AUROC over all sets, and what those of one kind reach alone."""
+    labels = np.array([one.answerable for one in examples])
+
+    def auroc(names: tuple[str, ...]) -> float:
+        return calibration.scores(labels, calibration.cross_fitted(examples, names))["auroc"]
+
+    say("gate: what each signal adds")
+    whole = auroc(FEATURES)
+    for name in FEATURES:
+        left = auroc(tuple(other for other in FEATURES if other != name))
+        yield Line(f"signal: {name}", "AUROC it adds", whole - left, conditions={"n": len(labels), "with_all": whole})
+    for kind, names in KINDS_OF_SIGNAL.items():
+        yield Line(f"signals of {kind}", "AUROC alone", auroc(names), conditions={"n": len(labels), "with_all": whole})
+
+
+def _what_signals_cost(own: QuestionSet) -> Iterator[Line]:
+    """Milliseconds a question, the sentences of a passage embedded before (those of a new one cost once)."""
+    scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=(own.collection,), groups=None)
+    asked = spread([question.text for question in own.questions], TIMED)
+    found = [retrieve(text, scope=scope, settings=control.current().search_settings) for text in asked]
+    for one in found:
+        read(one, passages=EVIDENCE_PASSAGES)
+    spent: dict[str, list[float]] = {"all": [], "sentences": []}
+    for one in found:
+        began = time.perf_counter()
+        reading = read(one, passages=EVIDENCE_PASSAGES)
+        middle = time.perf_counter()
+        measure_signals(one, reading.sentences)
+        spent["all"].append(time.perf_counter() - middle)
+        spent["sentences"].append(middle - began)
+    about = {"n": len(found)}
+    yield Line("signals", "ms, all but weighing sentences", 1000 * float(np.median(spent["all"])), conditions=about)
+    yield Line("signals", "ms, weighing sentences", 1000 * float(np.median(spent["sentences"])), conditions=about)
 
 
 def _examples(own: QuestionSet, limit: int | None) -> list[Example]:

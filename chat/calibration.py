@@ -156,28 +156,28 @@ def fit(examples: Sequence[Example], *, tau: float) -> Fitted:
     return Fitted(_fit_weights(_rows(examples), examples), probabilities, report_of(examples, probabilities, tau=tau))
 
 
-def cross_fitted(examples: Sequence[Example]) -> np.ndarray:
-    """`(n,)` probabilities, each from weights fitted without the documents of its fold."""
+def cross_fitted(examples: Sequence[Example], names: tuple[str, ...] = FEATURES) -> np.ndarray:
+    """`(n,)` probabilities by the signals `names`, each from weights fitted without the documents of its fold."""
     from sklearn.model_selection import GroupKFold
 
-    rows = _rows(examples)
+    rows = _rows(examples, names)
     groups = [example.group for example in examples]
     probabilities = np.zeros(len(examples))
     for seen, unseen in GroupKFold(min(FOLDS, len(set(groups)))).split(rows, groups=groups):
-        weights = _fit_weights(rows[seen], [examples[index] for index in seen])
+        weights = _fit_weights(rows[seen], [examples[index] for index in seen], names)
         probabilities[unseen] = weights.probabilities(rows[unseen])
     return probabilities
 
 
-def _rows(examples: Sequence[Example]) -> np.ndarray:
-    return np.stack([as_vector(example.features) for example in examples])
+def _rows(examples: Sequence[Example], names: tuple[str, ...] = FEATURES) -> np.ndarray:
+    return np.stack([as_vector(example.features, names) for example in examples])
 
 
-def _fit_weights(rows: np.ndarray, examples: Sequence[Example]) -> Weights:
+def _fit_weights(rows: np.ndarray, examples: Sequence[Example], names: tuple[str, ...] = FEATURES) -> Weights:
     """Both classes weighing alike: the prior is one half."""
     labels = np.array([example.answerable for example in examples])
     weighing = _balancing(examples)
-    return fit_logistic(rows, labels, names=FEATURES, penalty_c=PENALTY_C, prior=0.5, weighing=weighing)
+    return fit_logistic(rows, labels, names=names, penalty_c=PENALTY_C, prior=0.5, weighing=weighing)
 
 
 def fit_logistic(
