@@ -19,8 +19,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from aion import adapter_actions, fallback_actions
 from aion.exceptions import ActionFailed
-from chat import control, providers
-from chat.exceptions import InvalidSettings
+from chat import control, nightly, providers, tasks
+from chat.exceptions import CalibrationRefused, InvalidSettings
 from chat.permissions import SWITCH_FORCING
 from chat.router import Paid
 from chat.screens import Change
@@ -187,6 +187,16 @@ def exporting_blocked() -> str:
     return _("An export is running; wait until it is done.") if recent.exists() else ""
 
 
+# --- calibration -------------------------------------------------------------------------------------------------
+def recalibrate(values: Mapping[str, Any], by: User) -> str:
+    try:
+        nightly.refuse_confidence_too_few(timezone.now())
+    except CalibrationRefused as exc:
+        raise ActionFailed(str(exc)) from exc
+    tasks.recalibrate.delay()
+    return _("The confidence is being fitted again. It appears under Calibrations where it is no worse than before.")
+
+
 def _revise(changes: Mapping[str, Any], *, by: User, reason: str) -> None:
     try:
         control.revise(changes, by=by, reason=reason)
@@ -308,6 +318,18 @@ ACTIONS: dict[str, PanelAction] = {
             permissions=("chat.force_fallback",),
             run=fallback_actions.ask_each_model,
             blocked=fallback_actions.testing_blocked,
+        ),
+        PanelAction(
+            slug="recalibrate",
+            title=gettext_lazy("Recalibrate"),
+            icon="query_stats",
+            explanation=gettext_lazy(
+                "The confidence is fitted on the questions that people judged in the last six months, in the "
+                "background. It is taken only where it is no worse than the one in force."
+            ),
+            verb=gettext_lazy("Recalibrate"),
+            permissions=("chat.change_calibration",),
+            run=recalibrate,
         ),
         PanelAction(
             slug="export-dataset",

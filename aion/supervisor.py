@@ -102,6 +102,7 @@ class Supervisor:
     ) -> None:
         self._var, self._prepare, self._programs = var, prepare, programs
         self._is_ready, self._on_ready, self._say = is_ready, on_ready, say
+        self._stopping: list[int] = []  # signals that came
         self._services: list[Child] = []
         self._children: list[Child] = []
         self._addresses: dict[str, str] = {}
@@ -109,13 +110,15 @@ class Supervisor:
 
     def run(self) -> None:
         """Start, watch, stop. Raises CannotStart when it can't start."""
-        with _signals_stop_us():
+        with _signals_stop_us(self._stopping):
             try:
                 self._start()
                 self._watch()
             except KeyboardInterrupt:
-                self._say(_("Stopping…"))
+                pass
             finally:
+                if self._stopping:
+                    self._say(_("Stopping…"))
                 self._stop()
 
     def _start(self) -> None:
@@ -166,7 +169,7 @@ class Supervisor:
     def _watch(self) -> None:
         ready = background_runs = False
         patience_ends = time.monotonic() + _HEAD_START_S
-        while True:
+        while not self._stopping:
             for child in [*self._services, *self._children]:
                 self._keep_alive(child)
             if not ready and self._is_ready():
@@ -261,10 +264,12 @@ def require_space(folder: Path, *, minimum_bytes: int = MINIMUM_FREE_BYTES) -> N
 
 
 @contextmanager
-def _signals_stop_us() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what Ctrl-C does; once it has been asked to, stopping is not interrupted."""
+def _signals_stop_us(asked: list[int]) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does; once it has been asked to, stopping is not interrupted. The signal
+    stays in `asked`: an exception that comes while a destructor runs is swallowed there."""
 
     def stop(number: int, frame: object) -> None:
+        asked.append(number)
         for each in stopping:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt

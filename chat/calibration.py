@@ -140,20 +140,21 @@ def fit(examples: Sequence[Example], *, tau: float) -> Fitted:
     """Fit on all and report on what each fold had not seen. Raises `CalibrationRefused` where there is too little."""
     groups = {example.group for example in examples}
     answerable = sum(example.answerable for example in examples)
-    if answerable < FEWEST_QUESTIONS or len(examples) - answerable < FEWEST_QUESTIONS or len(groups) < FEWEST_DOCUMENTS:
-        message = _(
-            "A calibration needs at least %(questions)d questions of known source from %(documents)d documents; "
-            "there are %(found)d from %(groups)d. The one in force stays."
-        )
-        values = {
-            "questions": FEWEST_QUESTIONS,
-            "documents": FEWEST_DOCUMENTS,
-            "found": answerable,
-            "groups": len(groups),
-        }
-        raise CalibrationRefused(message % values)
+    refuse_too_few(min(answerable, len(examples) - answerable), len(groups))
     probabilities = cross_fitted(examples)
     return Fitted(_fit_weights(_rows(examples), examples), probabilities, report_of(examples, probabilities, tau=tau))
+
+
+def refuse_too_few(questions: int, documents: int) -> None:
+    """Raises `CalibrationRefused` where so many questions of known source, of so many documents, are too few."""
+    if questions >= FEWEST_QUESTIONS and documents >= FEWEST_DOCUMENTS:
+        return
+    message = _(
+        "A calibration needs at least %(questions)d questions of known source from %(documents)d documents; "
+        "there are %(found)d from %(groups)d. The one in force stays."
+    )
+    values = {"questions": FEWEST_QUESTIONS, "documents": FEWEST_DOCUMENTS, "found": questions, "groups": documents}
+    raise CalibrationRefused(message % values)
 
 
 def cross_fitted(examples: Sequence[Example], names: tuple[str, ...] = FEATURES) -> np.ndarray:

@@ -28,6 +28,12 @@ class Refit:
     said: str
 
 
+def refuse_confidence_too_few(now: datetime) -> None:
+    """Raises `CalibrationRefused` where people have judged too little for a fit, without making one."""
+    judged = judged_questions(now - LOOKING_BACK)
+    calibration.refuse_too_few(len(judged), len({source.group for _text, source in judged}))
+
+
 def refit_confidence(now: datetime) -> Refit:
     """Fit C on logged questions of judged source. What was cross-fitted has to be at least as good, by its Brier score
     on the same questions, as what is in force."""

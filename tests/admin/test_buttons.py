@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -25,6 +25,13 @@ from telemetry.models import DatasetExport, Event
 
 pytestmark = pytest.mark.django_db
 
+
+class Judged(NamedTuple):
+    """As much of a question's source as is looked at before a fit."""
+
+    group: str
+
+
 VALUES: dict[str, dict[str, Any]] = {
     "tau": {"tau": "0.7", "reason": "menos erros"},
     "load-adapter": {"adapter": "folder"},
@@ -35,6 +42,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "force-fallback": {"minutes": "15", "reason": "ensaio"},
     "stop-forcing": {"reason": "fim do ensaio"},
     "test-fallback": {},
+    "recalibrate": {},
     "export-dataset": {"days": "7"},
 }
 
@@ -184,6 +192,19 @@ def test_merging_is_disabled_with_the_reason_while_no_adapter_serves(owning: Cli
     page = owning.get(reverse("admin:index")).content.decode()
     assert "Nenhum adapter está carregado." in page
     assert button("merge-adapter") not in page
+
+
+def test_with_too_few_judged_questions_recalibrating_says_how_many_it_needs(
+    owning: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("chat.tasks.recalibrate.delay", lambda: sent.append("sent"))
+    page = owning.post(button("recalibrate"), follow=True).content.decode()
+    assert "pelo menos 40 perguntas" in page
+    assert sent == []
+    monkeypatch.setattr("chat.nightly.judged_questions", lambda since: [("a", Judged(str(i % 5))) for i in range(40)])
+    assert "está sendo recalibrada" in owning.post(button("recalibrate"), follow=True).content.decode()
+    assert sent == ["sent"]
 
 
 def test_an_export_is_queued_and_not_twice(
