@@ -18,7 +18,7 @@ import numpy as np
 from chat.tau_lab.traffic import Traffic
 
 RISK = 0.05  # of promising too much
-STARTS = (1, 3)  # times the fewest reviews that can prove anything
+STARTS = (1, 3, 9)  # times the fewest reviews that can prove anything
 GRID = np.round(np.arange(100, -1, -1) / 100, 2)
 MOST_REVIEWS = 20_000
 
@@ -101,6 +101,9 @@ def _lacking(judged: list[Judged], target: float, risk: float) -> int | None:
 def _lacking_at(one: Judged, target: float, risk: float) -> int | None:
     if not one.reviews or one.share >= target:
         return None
+    if upper_bound(one.wrong, one.reviews, risk) <= target:  # no walk came so far: the next one has to begin here
+        starts = (start * fewest_reviews(target, risk) for start in STARTS)
+        return next((start for start in starts if start > one.reviews), 2 * one.reviews) - one.reviews
     low, high = max(one.reviews, fewest_reviews(target, risk)), MOST_REVIEWS
     if upper_bound(ceil(one.share * high), high, risk) > target:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chat.tau_lab.target import fewest_reviews, tau_for, upper_bound
+from chat.tau_lab.target import RISK, STARTS, fewest_reviews, tau_for, upper_bound
 from chat.tau_lab.traffic import Traffic
 from tests.chat.tau_lab.traffic import traffic
 
@@ -36,17 +36,29 @@ def test_it_takes_the_lowest_tau_that_keeps_the_target() -> None:
 def test_it_says_how_many_reviews_are_missing() -> None:
     choice = tau_for(reviewed((0.9, 30, 0)), 0.05)
     assert choice.tau is None
-    assert choice.more_reviews == fewest_reviews(0.05, 0.025) - 30
+    assert choice.more_reviews == fewest_reviews(0.05, RISK / len(STARTS)) - 30
 
 
 def test_without_reviews_it_asks_for_as_many_as_can_prove_anything() -> None:
-    assert tau_for(traffic(day=[1], confidence=[0.9]), 0.05).more_reviews == fewest_reviews(0.05, 0.025)
+    assert tau_for(traffic(day=[1], confidence=[0.9]), 0.05).more_reviews == fewest_reviews(0.05, RISK / len(STARTS))
 
 
 def test_that_many_right_answers_more_are_enough() -> None:
     lacking = tau_for(reviewed((0.9, 49, 1)), 0.05).more_reviews
     assert lacking is not None
     assert tau_for(reviewed((0.9, 49 + lacking, 1)), 0.05).tau is not None
+
+
+def test_good_answers_behind_a_few_bad_ones_are_reached_by_a_later_start() -> None:
+    """The surest answers happen to be wrong; with many more below them the target holds all the same."""
+    assert tau_for(reviewed((0.95, 60, 6), (0.7, 700, 6)), 0.05).tau is not None
+
+
+def test_where_no_walk_arrived_it_never_says_that_nothing_is_missing() -> None:
+    choice = tau_for(reviewed((0.95, 85, 3), (0.7, 130, 0)), 0.05)
+    assert choice.tau is None
+    assert choice.more_reviews
+    assert choice.more_reviews > 0
 
 
 def test_where_more_are_wrong_at_every_tau_no_number_of_reviews_is_named() -> None:
