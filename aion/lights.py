@@ -170,8 +170,8 @@ def budget_light() -> Light:
 
 def _spent_in_words(limit: LimitStatus, rate: Rate) -> str:
     values = {
-        "spent": number_format(limit.spent_usd, 2),
-        "brl": number_format(limit.spent_usd * rate.brl, 2),
+        "spent": number_format(round(limit.spent_usd, 2), 2),
+        "brl": number_format(round(limit.spent_usd * rate.brl, 2), 2),
         "limit": number_format(limit.limit_usd, 2),
         "whom": scope_in_words(limit.group, limit.key_id, limit.key_name),
     }

@@ -52,7 +52,7 @@ def attempt_in_words(attempt: PaidAttempt) -> str:
         return f"{name}: {mend(attempt)} {paid}".strip()
     answered = _("%(name)s: answered, first word after %(seconds)s s.") % {
         "name": name,
-        "seconds": number_format(attempt.first_token_ms / 1000, 2),
+        "seconds": number_format(round(attempt.first_token_ms / 1000, 2), 2),
     }
     return f"{answered} {_tokens(attempt)} {paid}"
 

@@ -121,12 +121,12 @@ class QuestionAdmin(EventListAdmin):
     @display(description=_("took"))
     def took(self, event: Question) -> str:
         taken = total_ms(event.meta)
-        return "—" if taken is None else f"{number_format(taken / 1000, 1)} s"
+        return "—" if taken is None else f"{number_format(round(taken / 1000, 1), 1)} s"
 
     @display(description=_("cost"))
     def cost(self, event: Question) -> str:
         cost = event.meta.get("costUsd") or 0
-        return f"US$ {number_format(cost, 4)}" if cost else "—"
+        return f"US$ {number_format(round(cost, 4), 4)}" if cost else "—"
 
 
 @admin.register(Event)

@@ -71,7 +71,7 @@ class PeriodFilter(admin.SimpleListFilter):
 
 def usd(amount: Decimal, digits: int = 2) -> str:
     """`US$ 0,25`, as the active language writes numbers."""
-    return f"US$ {number_format(amount, digits)}"
+    return f"US$ {number_format(round(amount, digits), digits)}"
 
 
 def usd_and_brl(amount: Decimal, digits: int = 2, *, at: datetime) -> SafeString:
@@ -82,5 +82,5 @@ def usd_and_brl(amount: Decimal, digits: int = 2, *, at: datetime) -> SafeString
         '<span title="{}">{} <span class="aion-muted">(R$ {})</span></span>',
         title,
         usd(amount, digits),
-        number_format(brl, digits),
+        number_format(round(brl, digits), digits),
     )

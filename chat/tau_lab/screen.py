@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -130,12 +131,12 @@ def in_words(one: Consequences, rate: Rate) -> dict[str, str]:
 
 def percent(share: Share) -> str:
     """`72 % (68–76 %)`, which breaks before the bracket only."""
-    low, value, high = (number_format(100 * part, 0) for part in (share.low, share.value, share.high))
+    low, value, high = (number_format(round(100 * part)) for part in (share.low, share.value, share.high))
     return f"{value}{NBSP}% ({low}–{high}{NBSP}%)" if share.width > 0 else f"{value}{NBSP}%"
 
 
 def _cost(usd: Decimal, rate: Rate) -> str:
-    values = {"usd": number_format(usd, 2), "brl": number_format(usd * rate.brl, 2)}
+    values = {"usd": number_format(usd, 2), "brl": number_format(round(usd * rate.brl, 2), 2)}
     return _("US$ %(usd)s (R$ %(brl)s) a month") % values
 
 
@@ -157,13 +158,13 @@ def _basis(one: Consequences) -> str:
 
 def choice_in_words(choice: Choice) -> dict[str, Any]:
     """What a target leads to: a tau that can be taken over, or what is lacking."""
-    values = {"target": number_format(100 * choice.target, 0)}
+    values = {"target": number_format(round(100 * choice.target))}
     if choice.tau is not None and choice.judged is not None and choice.upper_bound is not None:
         values |= {
             "tau": number_format(choice.tau, 2),
             "reviews": number_format(choice.judged.reviews),
             "wrong": number_format(choice.judged.wrong),
-            "bound": number_format(100 * choice.upper_bound, 1),
+            "bound": number_format(ceil(1000 * choice.upper_bound) / 10, 1),
         }
         sentence = _(
             "With tau %(tau)s at most %(target)s %% are wrong: of %(reviews)s reviewed answers at or above it "
@@ -185,7 +186,7 @@ def outcome_in_words(outcome: Outcome) -> dict[str, Any]:
     """One change of tau as a row of the table."""
     change = outcome.change
     counted = ngettext("%(count)d question", "%(count)d questions", outcome.asked) % {"count": outcome.asked}
-    came = "—" if outcome.came is None else f"{number_format(100 * outcome.came, 0)} %"
+    came = "—" if outcome.came is None else f"{number_format(round(100 * outcome.came))} %"
     return {
         "revision": change.revision,
         "at": change.at,
