@@ -26,7 +26,8 @@ def testing_explained() -> str:
 
 def ask_each_model(values: Mapping[str, Any], by: User) -> str:
     try:
-        drill = drill_fallback(control.current(), asker=Asker(user_id=by.pk))
+        groups = None if by.is_superuser else tuple(by.groups.values_list("name", flat=True))
+        drill = drill_fallback(control.current(), asker=Asker(user_id=by.pk, groups=groups))
     except FallbackUnavailable as exc:
         raise ActionFailed(_no_room()) from exc
     told = "\n".join(paid_wording.drill_in_words(drill))

@@ -62,6 +62,7 @@ def _traffic(columns: Floats) -> Traffic:
         day=columns[:, 0].astype(np.int64) + 1,
         confidence=columns[:, 1],
         tau=np.zeros(n),
+        own_tau=np.full(n, np.nan),
         found=np.ones(n, np.bool_),
         forced=np.zeros(n, np.bool_),
         fails=np.zeros(n),

@@ -205,11 +205,14 @@ def _take(
             if outcome.failure is None:
                 break
         else:
+            told = len(path.warnings)
             try:
                 outcome = yield from _ask_paid(path, found)
                 break
             except FallbackUnavailable as exc:
                 path.paid = exc.paid
+                path.forced = path.question.force_fallback  # the switch is no reason to answer nobody
+                del path.warnings[told:]  # nothing was sent at all
         decision = _decide(path, found, outcome.failure)
     return decision, outcome
 

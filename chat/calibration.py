@@ -289,7 +289,8 @@ def put_in_force(kind: Calibration.Kind, weights: Weights, report: Mapping[str, 
     tenant = settings.PRIMARY_TENANT_ID
     generation = active_generation()
     with transaction.atomic():
-        Calibration.objects.select_for_update().filter(tenant=tenant, kind=kind, active=True).update(active=False)
+        ending = [kind, Calibration.Kind.CORRECTNESS]  # which was fitted beside the confidence that was in force
+        Calibration.objects.select_for_update().filter(tenant=tenant, kind__in=ending, active=True).update(active=False)
         calibration = Calibration.objects.create(
             tenant=tenant,
             kind=kind,

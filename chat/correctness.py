@@ -18,6 +18,7 @@ from chat import calibration
 from chat.confidence import Weights
 from chat.exceptions import CalibrationRefused
 from chat.features import as_vector
+from chat.judges import counted
 from chat.models import Calibration
 from telemetry.traffic import AskedQuestion, LocalAttempt
 
@@ -43,17 +44,18 @@ def signals(confidence: float, attempt: LocalAttempt) -> dict[str, float]:
     """What tells how good a local answer is, by the names in `SIGNALS`. A quotation has no probabilities of its own:
     its words are the document's."""
     bounded = min(max(confidence, 0.001), 0.999)
-    mean, lowest = attempt.mean_logprob, attempt.min_logprob
+    quoted = attempt.mode == "quote"
+    mean, lowest = (None, None) if quoted else (attempt.mean_logprob, attempt.min_logprob)
     return {
         "confidence_logit": float(np.log(bounded / (1 - bounded))),
-        "quoted": float(attempt.mode == "quote"),
+        "quoted": float(quoted),
         "mean_logprob": max(mean, LOWEST_LOGPROB) if mean is not None else 0.0,
         "min_logprob": max(lowest, LOWEST_LOGPROB) if lowest is not None else 0.0,
     }
 
 
 def weights_in_force() -> Weights | None:
-    """None until reviews allowed a fit."""
+    """None until reviews allowed a fit; it speaks of the confidence it was fitted beside, and ends with that."""
     return calibration.own_weights(Calibration.Kind.CORRECTNESS, SIGNALS)
 
 
@@ -75,7 +77,9 @@ def probabilities(weights: Weights | None, asked: Sequence[AskedQuestion], confi
 def fit(asked: Sequence[AskedQuestion]) -> FittedCorrectness:
     """Fit on the reviewed local answers among `asked`, cross-fitted by day. Raises `CalibrationRefused` where there are
     too few, or too few of a kind."""
-    reviewed = [row for row in asked if row.right is not None and row.local is not None]
+    judged = [row for row in asked if row.right is not None and row.local is not None]
+    kept = zip(judged, counted([row.user_id for row in judged]), strict=True)
+    reviewed = [row for row, counts in kept if counts]
     right = sum(bool(row.right) for row in reviewed)
     if len(reviewed) < FEWEST_REVIEWS or min(right, len(reviewed) - right) < FEWEST_OF_A_KIND:
         message = _(
@@ -89,6 +93,9 @@ def fit(asked: Sequence[AskedQuestion]) -> FittedCorrectness:
     unseen = _cross_fitted(rows, labels, [row.day.toordinal() for row in reviewed])
     ours = calibration.scores(labels, unseen, balanced=False)
     alone = calibration.scores(labels, np.array([row.confidence for row in reviewed]), balanced=False)
+    if ours["brier"] > alone["brier"]:
+        message = _("The reviews tell nothing that C does not know (Brier %(ours)s, C alone %(alone)s).")
+        raise CalibrationRefused(message % {"ours": ours["brier"], "alone": alone["brier"]})
     report = {
         "n": len(reviewed),
         "prior": round(right / len(reviewed), 4),

@@ -4,6 +4,7 @@ what a lower tau would have answered. They cost nothing, are shown to nobody who
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from chat.answers import Answer, Asker, Question
 from chat.exceptions import InvalidQuestion
 from inference.engine import Engine, Priority
 from inference.exceptions import DeadlineExceeded, GenerationFailed
+from retrieval.exceptions import EmbeddingFailed
 from telemetry import events
 from telemetry.events import EventKind, Json
 from telemetry.traffic import Undrafted, undrafted
@@ -22,6 +24,7 @@ from telemetry.traffic import Undrafted, undrafted
 logger = logging.getLogger(__name__)
 
 MOST_A_NIGHT = 500
+LONGEST_S = 2 * 3600.0
 
 
 def draft_missing(since: datetime, until: datetime, *, engine: Engine | None = None) -> int:
@@ -29,10 +32,13 @@ def draft_missing(since: datetime, until: datetime, *, engine: Engine | None = N
     many were. One that was drafted before is left alone. Raises `EngineBusy`, `EngineUnavailable`: the rest waits for
     the next night."""
     drafted = 0
+    ends = time.monotonic() + LONGEST_S
     for asked in undrafted(settings.PRIMARY_TENANT_ID, since, until, most=MOST_A_NIGHT):
+        if time.monotonic() > ends:
+            break
         try:
             _record(asked, _draft(asked, engine))
-        except (GenerationFailed, DeadlineExceeded, InvalidQuestion) as exc:
+        except (GenerationFailed, DeadlineExceeded, InvalidQuestion, EmbeddingFailed) as exc:
             logger.warning("no draft of %s: %s", asked.event_id, exc)
             continue
         drafted += 1
@@ -50,7 +56,7 @@ def _draft(asked: Undrafted, engine: Engine | None) -> Answer:
 def _groups_of(user_id: int | None) -> tuple[str, ...] | None:
     """Those of the person who asked; none of one who is gone, or of a program without a person."""
     person = get_user_model().objects.filter(pk=user_id).first() if user_id else None
-    if person is None:
+    if person is None or not person.is_active:
         return ()
     return None if person.is_superuser else tuple(person.groups.values_list("name", flat=True))
 

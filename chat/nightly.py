@@ -55,9 +55,11 @@ def refit_confidence(now: datetime) -> Refit:
 
 
 def refit_correctness(now: datetime) -> Refit:
-    """Fit how likely a local answer is right on what people said of such answers."""
+    """Fit how likely a local answer is right on what people said of such answers since C means what it means."""
+    confidence = calibration.in_force()
+    since = max(now - LOOKING_BACK, confidence.created_at) if confidence else now - LOOKING_BACK
     try:
-        fitted = correctness.refit(asked_between(settings.PRIMARY_TENANT_ID, now - LOOKING_BACK, now))
+        fitted = correctness.refit(asked_between(settings.PRIMARY_TENANT_ID, since, now))
     except CalibrationRefused as exc:
         return Refit(False, str(exc))
     return Refit(True, _("P(correct) was fitted on %(data)s.") % {"data": fitted.fitted_on})

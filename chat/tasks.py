@@ -9,6 +9,7 @@ from celery.utils.log import get_task_logger
 from django.utils import timezone
 
 from chat import drafts, nightly
+from inference.backends.serving import ServingEngine
 from inference.exceptions import EngineBusy, EngineUnavailable
 from retrieval.exceptions import RetrievalError
 
@@ -21,8 +22,12 @@ DRAFTED_BACK = timedelta(days=7)  # what a busy or broken night left over
 def draft_local_answers() -> None:
     """Answer here what the paid API answered, or nobody, so that a lower tau can be judged."""
     now = timezone.now()
+    engine = ServingEngine.reach()  # a worker loads no model of its own
+    if engine is None:
+        logger.warning("the drafts wait for the next night: no process serves")
+        return
     try:
-        count = drafts.draft_missing(now - DRAFTED_BACK, now)
+        count = drafts.draft_missing(now - DRAFTED_BACK, now, engine=engine)
     except (EngineBusy, EngineUnavailable, RetrievalError) as exc:
         logger.warning("the drafts wait for the next night: %s", exc)
         return

@@ -35,13 +35,16 @@ class LocalAttempt:
 class AskedQuestion:
     """An answered question, "not found" being an answer too; failures of the machine are left out.
 
-    `local` is what the local model's attempt came to: at the time, or at night where the paid API had answered; None
-    where it never tried. `right` is what people said of a local answer, None where nobody did. `signals` are those of
-    the retrieval, {} where they were not asked for.
+    `tau` is what was in force for it, NaN where that was not logged; `forced` that its asker wanted the paid API (the
+    timed switch shows in `reason` alone). `local` is what the local model's attempt came to: at the time, or at night
+    where the paid API had answered; None where it never tried. `right` is what people said of a local answer, None
+    where nobody did. `signals` are those of the retrieval, {} where they were not asked for.
     """
 
     event_id: UUID
+    at: datetime
     day: date
+    user_id: int | None
     confidence: float
     tau: float
     route: str
@@ -69,10 +72,12 @@ class JudgedAnswer:
     query: str
     sources: Sequence[Mapping[str, Any]]
     relevant_sources: tuple[int, ...]
+    user_id: int | None
 
 
 _ASKED = """
-SELECT e.id, e.at, (e.meta ->> 'C')::float8, COALESCE((e.meta ->> 'tau')::float8, 0),
+SELECT e.id, e.at, (e.meta ->> 'C')::float8, COALESCE((e.meta ->> 'tau')::float8, 'NaN'),
+       (e.meta ->> 'userId')::bigint,
        e.meta ->> 'source', e.meta ->> 'reason',
        COALESCE((e.meta ->> 'forced')::bool, false), COALESCE((e.meta ->> 'costUsd')::float8, 0),
        e.meta ->> 'mode', (e.meta ->> 'grounded')::bool,
@@ -122,7 +127,7 @@ SELECT e.id, COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), (e.meta ->> 'use
 
 
 _JUDGED = """
-SELECT COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), e.meta -> 'sources', f.relevant_sources
+SELECT COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), e.meta -> 'sources', f.relevant_sources, f.user_id
   FROM telemetry_feedback f
   JOIN telemetry_event e ON e.id = f.event_id AND e.tenant = f.tenant AND e.kind = 'answer'
   LEFT JOIN telemetry_event r
@@ -146,11 +151,13 @@ def judged_answers(tenant: str, since: datetime) -> tuple[JudgedAnswer, ...]:
     with connection.cursor() as cursor:
         cursor.execute(_JUDGED, {"tenant": tenant, "low": lowest_id(since)})
         rows = cursor.fetchall()
-    return tuple(JudgedAnswer(query, _read(sources) or (), tuple(numbers)) for query, sources, numbers in rows)
+    return tuple(
+        JudgedAnswer(query, _read(sources) or (), tuple(numbers), user_id) for query, sources, numbers, user_id in rows
+    )
 
 
 def _asked(row: tuple[Any, ...], drafts: Mapping[str, LocalAttempt]) -> AskedQuestion:
-    event_id, at, confidence, tau, route, reason, forced, cost, *attempt, vote, corrected, signals = row
+    event_id, at, confidence, tau, user_id, route, reason, forced, cost, *attempt, vote, corrected, signals = row
     local: LocalAttempt | None = None
     if route == "local":
         mode, grounded, mean, lowest = attempt
@@ -159,12 +166,14 @@ def _asked(row: tuple[Any, ...], drafts: Mapping[str, LocalAttempt]) -> AskedQue
         local = LocalAttempt(False)
     return AskedQuestion(
         event_id=event_id,
+        at=at,
+        user_id=user_id,
         day=timezone.localtime(at).date(),
         confidence=confidence,
         tau=tau,
         route=route or "",
         reason=reason or "",
-        forced=forced or reason == "forced",
+        forced=forced,
         cost_usd=cost,
         local=local or drafts.get(str(event_id)),
         right=_verdict(vote, corrected) if route == "local" else None,

@@ -82,9 +82,9 @@ def _past(traffic: Traffic, taus: Floats, last_day: int) -> _Past:
 
 def _levels(past: _Past, until: int, half_life: float) -> Floats:
     """`(t,)`: the shares over the days before `until`, each day weighing half of one `half_life` later."""
-    weights = 0.5 ** (np.arange(until)[::-1] / half_life)
-    asked = float(weights @ past.asked[:until])
-    return np.asarray(past.local[:, :until] @ weights / max(asked, 1e-9))
+    latest = int(np.flatnonzero(past.asked[:until])[-1])  # a pause makes the days before it no lighter
+    weights = 0.5 ** ((latest - np.arange(latest + 1)) / half_life)
+    return np.asarray(past.local[:, : latest + 1] @ weights / (weights @ past.asked[: latest + 1]))
 
 
 def _quantile(weeks: float) -> float:

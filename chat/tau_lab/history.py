@@ -1,5 +1,5 @@
-"""What was foretold at each change of tau, and what came true. Nothing is stored for it: the forecast is a function of
-the log before the change, which no later day alters."""
+"""What was foretold at each change of tau, and what came true. Nothing is stored for it: the forecast is made again
+from the log before the change (drafts of those nights, made later, count in it too)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 from chat import control
 from chat.models import ChatSettingsRevision
 from chat.tau_lab.forecast import WEEK, Share, forecast
-from chat.tau_lab.traffic import Traffic
+from chat.tau_lab.traffic import DAYS_REPLAYED, SWITCHED, Traffic
 
 FEWEST_TO_COMPARE = 20  # questions; of fewer the share is chance
 
@@ -68,15 +68,16 @@ def what_came_true(changes: Sequence[TauChange], traffic: Traffic, *, today: int
     outcomes = []
     until = today  # its own day is not over
     for change in changes:
-        if (traffic.day < change.day).any():
-            foretold = forecast(traffic, np.array([change.after]), last_day=change.day - 1)[0]
+        if ((traffic.day < change.day) & (traffic.day >= change.day - DAYS_REPLAYED)).any():
+            seen = traffic.where(traffic.day >= change.day - DAYS_REPLAYED)
+            foretold = forecast(seen, np.array([change.after]), last_day=change.day - 1)[0]
             outcomes.append(_outcome(change, foretold, traffic, min(until, change.day + 1 + WEEK)))
         until = change.day
     return outcomes
 
 
 def _outcome(change: TauChange, foretold: Share, traffic: Traffic, until: int) -> Outcome:
-    week = traffic.where((traffic.day > change.day) & (traffic.day < until))
+    week = traffic.where((traffic.day > change.day) & (traffic.day < until) & (traffic.route != SWITCHED))
     asked = len(week)
     came = float((week.route == "local").mean()) if asked >= FEWEST_TO_COMPARE else None
     return Outcome(change, foretold, came, max(0, until - change.day - 1), asked)

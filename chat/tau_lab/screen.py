@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from math import ceil
 from typing import Any
@@ -16,7 +17,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from chat import control
+from chat import calibration, control
+from chat.models import ChatSettingsRevision
 from chat.providers import order_of
 from chat.screens import Change
 from chat.tau_lab.consequences import Basis, Consequences, consequences
@@ -31,6 +33,7 @@ TAUS = np.round(np.arange(101) / 100, 2)
 FEWEST_QUESTIONS = 30
 CHANGES_SHOWN = 8
 DAYS_OF_CHANGES = 120
+DAYS_REVIEWED = 180
 USUAL_PROMPT_TOKENS, USUAL_ANSWER_TOKENS = 2500, 300  # of a paid call, until one was made
 TARGETS = (2, 5, 10, 15)
 NBSP = "\N{NO-BREAK SPACE}"
@@ -63,7 +66,7 @@ def replayed(traffic: Traffic, taus: Sequence[float], *, today: int) -> list[Con
 def lab_context(request: HttpRequest) -> dict[str, Any]:
     """What `templates/admin/chat/tau_lab.html` shows. `?target=5`: at most so many percent wrong; `?rescored=1`: past
     questions get the confidence that today's calibration would give them."""
-    rescored = request.GET.get("rescored") == "1"
+    rescored = _rescored(request.GET.get("rescored", ""))
     traffic, today = load(rescored=rescored), timezone.localdate().toordinal()
     past = traffic.where(traffic.day < today)
     context: dict[str, Any] = {
@@ -94,15 +97,32 @@ def lab_context(request: HttpRequest) -> dict[str, Any]:
         ],
         "targets": TARGETS,
         "target": target,
-        "choice": choice_in_words(tau_for(past, target / 100)) if target else None,
+        "choice": choice_in_words(tau_for(_reviewable(), target / 100)) if target else None,
+        "warns": control.current().on_low_confidence == ChatSettingsRevision.OnLowConfidence.WARN,
         "save": reverse("admin:panel_action", args=["tau"]),
     }
+
+
+def _rescored(asked: str) -> bool:
+    """Whether past questions get today's confidence: as asked, else where the calibration is younger than they are."""
+    if control.current().scorer != ChatSettingsRevision.Scorer.CALIBRATED:
+        return False
+    fitted = calibration.in_force()
+    younger = fitted is not None and fitted.created_at > timezone.now() - timedelta(days=DAYS_REPLAYED)
+    return asked == "1" or (younger and asked != "0")
+
+
+def _reviewable() -> Traffic:
+    """What was asked and reviewed since C is what it is: a review says something of the answers given then."""
+    fitted = calibration.in_force()
+    days = (timezone.now() - fitted.created_at).days if fitted else DAYS_REVIEWED
+    return load(days=min(days, DAYS_REVIEWED))
 
 
 def compare(before: float, after: float) -> Sequence[Change]:
     """What changes with tau, in words; nothing while there are too few questions to say."""
     today = timezone.localdate().toordinal()
-    traffic = load()
+    traffic = load(rescored=_rescored(""))
     past = traffic.where(traffic.day < today)
     if len(past) < FEWEST_QUESTIONS or not 0 <= after <= 1:
         return ()
@@ -110,7 +130,7 @@ def compare(before: float, after: float) -> Sequence[Change]:
     now, then = (in_words(one, rate) for one in replayed(past, [before, after], today=today))
     rows = [(_("Answered here"), "local"), (_("Wrong, of those answered here"), "errors")]
     if control.current().fallback_allowed:
-        rows += [(_("Sent to the paid API"), "fallback"), (_("Cost without a budget"), "cost")]
+        rows += [(_("Sent to the paid API"), "fallback"), (_("Cost at most"), "cost")]
     else:
         rows += [(_("Said to be not found"), "abstained")]
     return [(title, now[name], then[name]) for title, name in rows]

@@ -23,7 +23,7 @@ LAB = reverse("admin:chat_tau_lab")
 NOW = timezone.now()
 
 
-def ask(days_ago: int, count: int, *, sure: float = 0.6, tau: float = 0.5) -> None:
+def ask(days_ago: int, count: int, *, sure: float = 0.6, tau: float = 0.62) -> None:
     """`count` questions of one day, the share `sure` of them answered here."""
     noon = timezone.localtime(NOW).replace(hour=12, minute=0) - timedelta(days=days_ago)
     for number in range(count):
@@ -33,6 +33,7 @@ def ask(days_ago: int, count: int, *, sure: float = 0.6, tau: float = 0.5) -> No
             "r",
             at=noon,
             number=1000 * days_ago + number,
+            userId=number,
             C=0.9 if local else 0.3,
             tau=tau,
             source="local" if local else "abstain",
@@ -71,7 +72,7 @@ def test_a_target_leads_to_a_tau_or_says_how_many_reviews_are_missing(owning: Cl
     for day in range(1, 29):
         ask(day, 20)
     proven = owning.get(LAB, {"target": 5}).content.decode()
-    assert "?tau=0.5" in proven
+    assert "?tau=0.62" in proven
     assert "168 respostas avaliadas" in proven
     assert "faltam cerca de" in owning.get(LAB, {"target": 2}).content.decode()
 
@@ -92,7 +93,7 @@ def test_a_week_that_came_otherwise_is_said_to_be_outside(owning: Client, owner:
         ask(day, 20)
     change_tau(0.5, days_ago=9, by=owner)
     for day in range(1, 9):
-        ask(day, 20, sure=0.1)
+        ask(day, 20, sure=0.1, tau=0.5)
     assert "fora do previsto" in owning.get(LAB).content.decode()
 
 

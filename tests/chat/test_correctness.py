@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from chat import calibration, correctness
 from chat.exceptions import CalibrationRefused
+from chat.models import Calibration
 from telemetry.traffic import AskedQuestion, LocalAttempt
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +27,9 @@ def reviewed(count: int, *, seed: int = 0) -> list[AskedQuestion]:
         rows.append(
             AskedQuestion(
                 event_id=uuid4(),
+                at=datetime(2026, 11, 1, 12, tzinfo=UTC) + timedelta(days=number % 12),
                 day=date(2026, 11, 1) + timedelta(days=number % 12),
+                user_id=number % 10,
                 confidence=float(draw.uniform(0.6, 0.95)),
                 tau=0.6,
                 route="local",
@@ -52,6 +56,29 @@ def test_it_learns_from_the_answer_what_the_confidence_does_not_know():
 def test_too_few_or_all_of_a_kind_are_refused(rows):
     with pytest.raises(CalibrationRefused):
         correctness.fit(rows)
+
+
+def test_reviews_of_one_person_are_too_few_however_many() -> None:
+    with pytest.raises(CalibrationRefused):
+        correctness.fit([replace(row, user_id=1) for row in reviewed(300)])
+
+
+def test_reviews_that_tell_nothing_new_change_nothing() -> None:
+    draw = np.random.default_rng(5)
+    rows = [
+        replace(row, right=bool(draw.random() < row.confidence), local=LocalAttempt(True, "quote"))
+        for row in reviewed(80)
+    ]
+    with pytest.raises(CalibrationRefused, match="Brier"):
+        correctness.fit(rows)
+
+
+def test_a_new_confidence_ends_it() -> None:
+    correctness.refit(reviewed(120))
+    weights = calibration.weights_in_force()
+    calibration.put_in_force(Calibration.Kind.CONFIDENCE, weights, {}, fitted_on="b")
+    calibration.forget()
+    assert correctness.weights_in_force() is None
 
 
 def test_it_stands_beside_the_confidence_in_force_and_does_not_touch_it():

@@ -69,7 +69,7 @@ def like(given, *, sources=()):
         comment="",
         correction="",
         relevant_sources=sources,
-        user_id=1,
+        user_id=get_user_model().objects.get_or_create(username="curadora", is_staff=True)[0].pk,
         key_id=None,
         question=PRICE,
         reply=given.text,
@@ -86,6 +86,12 @@ def test_a_liked_answer_makes_a_golden_question_of_the_passages_it_cites():
     kinds = [example.kind for example in calibration.examples_of_logged([(text, source)])]
     assert kinds[0] == "answerable"
     assert set(kinds[1:]) <= {"passage", "document"}
+
+
+def test_likes_of_one_person_outside_the_staff_teach_nothing():
+    like(answer(Question(PRICE, tau=0.0), asker=STAFF))
+    get_user_model().objects.update(is_staff=False)
+    assert judged_questions(timezone.now() - timedelta(days=1)) == ()
 
 
 def test_passages_that_are_gone_make_none():

@@ -51,6 +51,13 @@ def test_the_day_is_the_organisations_own():
     assert asked()[0].day.isoformat() == "2026-11-19"  # half past ten in the evening there
 
 
+def test_the_timed_switch_is_no_wish_of_the_asker_and_an_unknown_tau_no_number():
+    record_answer("a", "r", at=NOW, source="fallback", reason="forced", tau=None)
+    (one,) = asked()
+    assert not one.forced
+    assert one.tau != one.tau
+
+
 def test_failures_other_days_and_other_tenants_are_left_out():
     record_answer("failed", "", at=NOW, status="failed")
     record_answer("early", "r", at=SINCE - timedelta(minutes=1))

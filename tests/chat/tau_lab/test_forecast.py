@@ -83,3 +83,15 @@ def test_the_rest_mirrors_the_interval() -> None:
     rest = Share(0.7, 0.6, 0.75).rest
     assert (rest.value, rest.low, rest.high) == pytest.approx((0.3, 0.25, 0.4))
     assert WEEK == 7
+
+
+def test_a_groups_own_tau_does_not_move_with_everybodys() -> None:
+    two = traffic(day=[1, 1], confidence=[0.5, 0.5], own_tau=[0.8, float("nan")])
+    assert two.local_at(0.3).tolist() == [0, 1]
+
+
+def test_a_pause_leaves_the_forecast_where_it_was() -> None:
+    before = steady(14, 30, share_above=0.7)
+    assert forecast(before, TAU, last_day=74)[0].value == pytest.approx(
+        forecast(before, TAU, last_day=14)[0].value, abs=0.02
+    )

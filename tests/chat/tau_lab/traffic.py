@@ -17,12 +17,14 @@ def traffic(
     found: list[bool] | None = None,
     route: list[str] | None = None,
     tau: list[float] | None = None,
+    own_tau: list[float] | None = None,
 ) -> Traffic:
     n = len(day)
     return Traffic(
         day=np.array(day, dtype=np.int64),
         confidence=np.array(confidence, dtype=np.float64),
         tau=np.array(tau or [0.0] * n, dtype=np.float64),
+        own_tau=np.array(own_tau or [np.nan] * n, dtype=np.float64),
         found=np.array(found or [True] * n, dtype=np.bool_),
         forced=np.array(forced or [False] * n, dtype=np.bool_),
         fails=np.array(fails or [0.0] * n, dtype=np.float64),
