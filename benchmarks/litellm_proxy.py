@@ -108,9 +108,11 @@ def _proxy(folder: Path, provider_port: int) -> Iterator[tuple[int, str]]:
     )
     port, key = _free_port(), f"sk-{secrets.token_hex(16)}"
     command = [str(LITELLM), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    # Not AION's environment: with DATABASE_URL the proxy wants Prisma's engine.
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            command, env=os.environ | {"LITELLM_MASTER_KEY": key}, stdout=log, stderr=log, cwd=folder
+            command, env=environment | {"LITELLM_MASTER_KEY": key}, stdout=log, stderr=log, cwd=folder
         )
     try:
         _wait_until_alive(port, process)
