@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from celery import shared_task
 from celery.utils.log import get_task_logger
+from django.core.cache import cache
 from django.utils import timezone
 
 from chat import drafts, nightly
@@ -15,6 +16,7 @@ from retrieval.exceptions import RetrievalError
 
 logger = get_task_logger(__name__)
 
+DRAFTING = "chat.drafting"
 DRAFTED_BACK = timedelta(days=7)  # what a busy or broken night left over
 
 
@@ -26,11 +28,16 @@ def draft_local_answers() -> None:
     if engine is None:
         logger.warning("the drafts wait for the next night: no process serves")
         return
+    if not cache.add(DRAFTING, True, timeout=drafts.LONGEST_S):  # delivered twice, or a night that goes on
+        logger.warning("the drafts are being made already")
+        return
     try:
         count = drafts.draft_missing(now - DRAFTED_BACK, now, engine=engine)
     except (EngineBusy, EngineUnavailable, RetrievalError) as exc:
         logger.warning("the drafts wait for the next night: %s", exc)
         return
+    finally:
+        cache.delete(DRAFTING)
     logger.info("%d local answers drafted", count)
 
 

@@ -6,15 +6,18 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.utils import timezone
 
-from chat import calibration, control, nightly
+from chat import calibration, control, nightly, tasks
 from chat.answering import Asker, Question, answer
 from chat.drafts import draft_missing
 from chat.golden.logged import judged_questions
 from chat.models import Calibration
 from inference.backends.fake import FakeEngine
+from inference.backends.serving import ServingEngine
 from inference.exceptions import EngineBusy
+from inference.serving import get_engine
 from retrieval.models import Chunk, Document
 from telemetry.feedback import give_feedback
 from telemetry.models import Event
@@ -43,6 +46,21 @@ def test_what_was_not_answered_is_answered_at_night_for_nobody_but_staff():
     assert "98" in kept.meta["reply"]
     assert Event.objects.filter(kind="answer").count() == messages
     assert draft() == 0
+
+
+def test_a_second_delivery_and_a_night_without_a_serving_process_make_no_drafts(monkeypatch):
+    answer(Question(PRICE, tau=1.0), asker=STAFF)
+    monkeypatch.setattr(ServingEngine, "reach", lambda: None)
+    tasks.draft_local_answers()
+    assert drafts() == []
+    monkeypatch.setattr(ServingEngine, "reach", get_engine)
+    cache.add(tasks.DRAFTING, True, timeout=60)
+    tasks.draft_local_answers()
+    assert drafts() == []
+    cache.delete(tasks.DRAFTING)
+    tasks.draft_local_answers()
+    assert len(drafts()) == 1
+    assert cache.get(tasks.DRAFTING) is None
 
 
 def test_a_draft_sees_only_what_its_asker_may_see():
