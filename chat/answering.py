@@ -176,7 +176,7 @@ def _follow(path: _Path) -> Parts:
     found = _search(path)
     decision = _decide(path, found)
     outcome = Outcome(
-        packed=pack(found.retrieval.selected, found.confidence.reading.sentences, path.policy.prompt_context_tokens)
+        packed=pack(found.retrieval.selected, found.confidence.reading.sentences, path.policy.evidence_tokens)
     )
     sources = SourcesFound(_sources(found, outcome), found.confidence.value, path.tau)
     if not path.question.generate:

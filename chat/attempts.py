@@ -5,26 +5,34 @@ An attempt that fails says how; what follows from that is the router's to decide
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from chat.answers import AnswerPart, Asker, Mode, SentenceReleased, SourcesFound, StillWaiting
+from chat.answers import AnswerPart, Asker, SentenceReleased, SourcesFound, StillWaiting
+from chat.answers import Mode as AnswerMode
 from chat.connections import give_back_connection
 from chat.control import ChatPolicy
 from chat.drafting import STOP, Draft, draft
 from chat.evidence import Packed, Weighed
 from chat.exceptions import FallbackFailed
+from chat.excerpts import choose
 from chat.fallback import Spending, ask_provider
 from chat.grounding import Fault
 from chat.models import ChatSettingsRevision
 from chat.prompts import build_messages
-from chat.quotation import quote
+from chat.quotation import Quotation, cut, quote
 from chat.router import LocalFailure
-from inference.engine import Engine, GenerationRequest, GenerationResult, Priority
+from inference.engine import Engine, GenerationRequest, GenerationResult, Pointing, Priority, Waiting
 from inference.exceptions import DeadlineExceeded, EngineBusy, EngineUnavailable, GenerationFailed, InferenceError
 from inference.serving import get_engine
+
+logger = logging.getLogger(__name__)
+
+Mode = ChatSettingsRevision.Mode
+LONGEST_EXCERPT_TOKENS = 96  # room beside the prompt; nothing is written
 
 
 @dataclass(slots=True)
@@ -33,7 +41,7 @@ class Outcome:
     begins with where AION is not sure."""
 
     text: str = ""
-    mode: Mode = ""
+    mode: AnswerMode = ""
     packed: Packed = field(default_factory=Packed)
     cited: frozenset[int] = frozenset()
     result: GenerationResult | None = None
@@ -61,10 +69,13 @@ def answer_locally(
     cancelled: Callable[[], bool],
 ) -> Attempt:
     """Generate; where the check fails, or the policy prefers it, quote. Overload is never worked around by quoting."""
-    if policy.answer_mode != ChatSettingsRevision.Mode.GENERATE:
-        quoted = _quotation(question, packed, sentences, LocalFailure.UNSUPPORTED)
-        if quoted.failure is None or policy.answer_mode == ChatSettingsRevision.Mode.QUOTE:
-            return quoted
+    if policy.answer_mode != Mode.GENERATE:
+        quotation = quote(question, packed, sentences)
+        if quotation is not None and policy.answer_mode == Mode.EXCERPT:
+            pointing = _pointing(question, packed, quotation, policy, deadline_s=deadline_s, priority=priority)
+            return (yield from _excerpt(pointing, quotation, packed, engine or get_engine(), cancelled))
+        if quotation is not None or policy.answer_mode == Mode.QUOTE:
+            return _quoted(quotation, packed, LocalFailure.UNSUPPORTED)
     request = GenerationRequest(
         messages=build_messages(question, packed.passages, system_prompt=policy.system_prompt),
         max_new_tokens=policy.max_new_tokens,
@@ -88,7 +99,7 @@ def answer_locally(
     if said.fault is None:
         return _drafted(said, packed, generate_ms)
     failure = LocalFailure.EMPTY if said.fault is Fault.EMPTY else LocalFailure.UNSUPPORTED
-    outcome = _quotation(question, packed, sentences, failure)
+    outcome = _quoted(quote(question, packed, sentences), packed, failure)
     outcome.result, outcome.generate_ms = said.result, generate_ms
     return outcome
 
@@ -166,8 +177,51 @@ def _drafted(said: Draft, packed: Packed, generate_ms: float) -> Outcome:
     )
 
 
-def _quotation(question: str, packed: Packed, sentences: Weighed, failure: LocalFailure) -> Outcome:
-    quotation = quote(question, packed, sentences)
+def _pointing(
+    question: str, packed: Packed, quotation: Quotation, policy: ChatPolicy, *, deadline_s: float, priority: Priority
+) -> GenerationRequest | None:
+    """What asks the model which words of the quotation answer; None where it is more than a sentence."""
+    if quotation.sentence is None:
+        return None
+    return GenerationRequest(
+        messages=build_messages(question, packed.passages, system_prompt=policy.system_prompt),
+        max_new_tokens=LONGEST_EXCERPT_TOKENS,
+        deadline_s=deadline_s,
+        priority=priority,
+        pointing=Pointing((quotation.sentence.text,)),
+    )
+
+
+def _excerpt(
+    request: GenerationRequest | None,
+    quotation: Quotation,
+    packed: Packed,
+    engine: Engine,
+    cancelled: Callable[[], bool],
+) -> Attempt:
+    """The quotation, cut by the model; whole where the model cannot say or has no time: it answers as it stands."""
+    outcome = _quoted(quotation, packed, LocalFailure.UNSUPPORTED)
+    if request is None or not engine.status().can_point:
+        return outcome
+    give_back_connection()
+    started = time.monotonic()
+    try:
+        with closing(engine.generate(request, cancelled=cancelled)) as parts:  # type: ignore[type-var]  # a generator
+            for part in parts:
+                if isinstance(part, GenerationResult):
+                    outcome.result = part
+                elif isinstance(part, Waiting):
+                    yield StillWaiting(part.stage)
+    except (EngineBusy, DeadlineExceeded, EngineUnavailable, GenerationFailed) as exc:
+        logger.info("the quotation stays whole: %s", exc)
+    outcome.generate_ms = (time.monotonic() - started) * 1000
+    chosen = choose(outcome.result.excerpts, request.pointing.texts) if outcome.result and request.pointing else None
+    if chosen is not None:
+        outcome.text = cut(quotation, chosen.start, chosen.end)
+    return outcome
+
+
+def _quoted(quotation: Quotation | None, packed: Packed, failure: LocalFailure) -> Outcome:
     if quotation is None:
         return Outcome(packed=packed, failure=failure)
     return Outcome(quotation.text, "quote", packed, quotation.numbers, grounded=True)

@@ -34,6 +34,7 @@ from telemetry import events
 R = TypeVar("R", bound=Revision)
 
 CACHE_S = 1.0
+POINTING_TOKENS = 160
 NEVER_LEAVES = "local-only"  # whatever staff choose
 
 
@@ -78,6 +79,12 @@ class ChatPolicy:
     def warns(self) -> bool:
         """Whether low confidence is answered with a warning where nothing may be paid."""
         return self.on_low_confidence == Revision.OnLowConfidence.WARN
+
+    @property
+    def evidence_tokens(self) -> int:
+        """How much evidence the model is shown: less where it only points, which is then quicker and no worse."""
+        pointing = self.answer_mode == ChatSettingsRevision.Mode.EXCERPT
+        return min(self.prompt_context_tokens, POINTING_TOKENS) if pointing else self.prompt_context_tokens
 
     def fallback_forced(self, now: datetime | None = None) -> bool:
         """Whether the timed switch is on; it turns itself off."""

@@ -137,6 +137,7 @@ class ChatSettingsRevision(Revision):
     class Mode(models.TextChoices):
         GENERATE = "generate", _("generate, quote where the check fails")
         QUOTE_FIRST = "quote_first", _("quote where the support is strong, else generate")
+        EXCERPT = "excerpt", _("the same, the quotation cut by the model to what answers")
         QUOTE = "quote", _("always quote the documents")
 
     INHERITED: ClassVar[tuple[str, ...]] = (

@@ -26,6 +26,7 @@ CUT_TO = 15  # but not below this
 LIST_ITEMS = 8
 SHORT_SECTION = 60  # words
 SECTION_NAMED = 0.66  # of what is asked about
+NEARLY_ALL = 0.8  # of a sentence's words: leaving out the rest would only make it odd to read
 
 _LEANS_BACK = re.compile(
     r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"
@@ -38,10 +39,14 @@ _CLAUSE_END = re.compile(r"(?<=[,;:)])\s+|(?<!\s)\s+(?=\()|(?<!\s)\s+[–—]\s+
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """Sentences of the documents themselves, cited, and the numbers they cite."""
+    """Sentences of the documents themselves, cited, and the numbers they cite.
+
+    `sentence` is the only one of them, whole; None where there are several, or steps or items of a list.
+    """
 
     text: str
     numbers: frozenset[int]
+    sentence: WeighedSentence | None = None
 
 
 def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
@@ -60,7 +65,21 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
     for passage in dict.fromkeys(sentence.passage for sentence in chosen):
         own = [_to_the_point(each, whole_start=whole_start) for each in quoted if each.passage == passage]
         lines.append(_cited(own, packed.places.index(passage) + 1))
-    return Quotation("\n".join(lines), frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen))
+    numbers = frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen)
+    return Quotation("\n".join(lines), numbers, citable[0] if len(wanted) == 1 else None)
+
+
+def cut(quotation: Quotation, start: int, end: int) -> str:
+    """The characters from `start` to `end` of the only sentence quoted, cited; the quotation as it is where it is of
+    several, or nearly all of the sentence is wanted."""
+    if quotation.sentence is None:
+        return quotation.text
+    whole = quotation.sentence.text
+    kept = whole[start:end].strip().strip(",;: ")
+    if len(kept.split()) >= NEARLY_ALL * len(whole.split()) or not kept:
+        return quotation.text
+    [number] = quotation.numbers
+    return _cited([kept[:1].upper() + kept[1:]], number)
 
 
 def _is_asked_for(chunk: RetrievedChunk, best: WeighedSentence) -> bool:

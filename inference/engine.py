@@ -26,10 +26,19 @@ class Priority(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pointing:
+    """Texts of which the answer is to be an excerpt, and what would be written after it (" [" of a citation)."""
+
+    texts: tuple[str, ...]
+    ending: str = " ["
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """What to generate. `temperature` 0 is greedy and repeatable. `deadline_s` counts from the call, queueing included.
 
-    `stop` strings end the text and are not part of it. `context` etc. are already inside `messages`.
+    `stop` strings end the text and are not part of it. `context` etc. are already inside `messages`. With `pointing` an
+    engine that can do so writes nothing and tells which excerpts are likely; another one writes as ever.
     """
 
     messages: tuple[Message, ...]
@@ -41,6 +50,17 @@ class GenerationRequest:
     seed: int | None = None
     deadline_s: float = 60.0
     priority: Priority = Priority.CHAT
+    pointing: Pointing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The characters from `start` to `end` of the text at `text`, and the log-probability that they are the answer."""
+
+    text: int
+    start: int
+    end: int
+    logprob: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +87,7 @@ class Usage:
 class GenerationResult:
     """The end of a generation. Log-probabilities are natural logs over the output tokens, `None` where unknown.
 
-    `adapter_digest` is "" when the base model alone produced the text.
+    `adapter_digest` is "" when the base model alone produced the text. `excerpts` are what was pointed at, best first.
     """
 
     text: str
@@ -81,6 +101,7 @@ class GenerationResult:
     generate_ms: float
     mean_logprob: float | None = None
     min_logprob: float | None = None
+    excerpts: tuple[Excerpt, ...] = ()
 
 
 GenerationPart = Delta | Waiting | GenerationResult
@@ -99,7 +120,7 @@ class EngineState(StrEnum):
 class EngineStatus:
     """What really serves now. `error` is the last problem worth telling (e.g. an adapter that could not be loaded).
 
-    `retry_after_s` is 0 while the queue has room.
+    `retry_after_s` is 0 while the queue has room; `can_point` whether it answers a request with `pointing`.
     """
 
     state: EngineState
@@ -114,6 +135,7 @@ class EngineStatus:
     queued_tokens: int = 0
     retry_after_s: float = 0.0
     context_window: int = 0
+    can_point: bool = False
     error: str = ""
     details: dict[str, str] = field(default_factory=dict)
 

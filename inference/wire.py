@@ -13,10 +13,12 @@ from inference.engine import (
     Engine,
     EngineState,
     EngineStatus,
+    Excerpt,
     GenerationPart,
     GenerationRequest,
     GenerationResult,
     Message,
+    Pointing,
     Priority,
     Usage,
     Waiting,
@@ -87,7 +89,8 @@ def _decoded(kind: str, value: dict[str, Any]) -> GenerationPart | EngineStatus 
     if kind == "error":
         raise _error(value)
     if kind == "result":
-        return GenerationResult(**value | {"usage": Usage(**value["usage"])})
+        excerpts = tuple(Excerpt(**excerpt) for excerpt in value.get("excerpts", ()))
+        return GenerationResult(**value | {"usage": Usage(**value["usage"]), "excerpts": excerpts})
     return _PARTS[kind](**value)
 
 
@@ -100,7 +103,9 @@ def _request(value: dict[str, Any]) -> GenerationRequest:
     try:
         messages = tuple(Message(**message) for message in value.pop("messages"))
         stop = tuple(value.pop("stop", ()))
-        return GenerationRequest(messages, stop=stop, **value | {"priority": Priority(value["priority"])})
+        priority, pointing = Priority(value["priority"]), value.get("pointing")
+        pointing = Pointing(tuple(pointing["texts"]), pointing["ending"]) if pointing else None
+        return GenerationRequest(messages, stop=stop, **value | {"priority": priority, "pointing": pointing})
     except (KeyError, TypeError) as exc:
         raise ValueError("not a generation request") from exc
 

@@ -69,10 +69,9 @@ def decode(
     """
     sequence = list(prompt)
     capacity = len(prompt) + max_new_tokens
-    cache = _with_prefix(forward, prompt[:prefix_tokens], prefixes, capacity, check)
+    cache, logits = prefilled(forward, prompt, capacity, check, prefix_tokens=prefix_tokens, prefixes=prefixes)
     drafts = _Drafts(sequence, draft_tokens if sampling.is_plain and not cache.is_sliding else 0)
     choose = _Chooser(sampling, forward.model.device)
-    logits = _prefill(forward, sequence, cache, check)
     room = max_new_tokens
     draft: list[int] = []
     while room > 0:
@@ -89,6 +88,20 @@ def decode(
         draft = drafts.propose()[: room - 1]
         check()
         logits = forward([sequence[-1], *draft], cache, keep=0)
+
+
+def prefilled(
+    forward: Forward,
+    prompt: list[int],
+    capacity: int,
+    check: Check,
+    *,
+    prefix_tokens: int = 0,
+    prefixes: PrefixCache | None = None,
+) -> tuple[Cache, Tensor]:
+    """A cache that holds `prompt` and has room for `capacity` tokens, and the logits after it, (1, vocabulary)."""
+    cache = _with_prefix(forward, prompt[:prefix_tokens], prefixes, capacity, check)
+    return cache, _prefill(forward, prompt, cache, check)
 
 
 def _with_prefix(

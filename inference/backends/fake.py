@@ -6,16 +6,18 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from inference.engine import (
     Delta,
     EngineState,
     EngineStatus,
+    Excerpt,
     GenerationPart,
     GenerationRequest,
     GenerationResult,
+    Pointing,
     ServedAdapter,
     Usage,
     Waiting,
@@ -38,7 +40,8 @@ class ScriptedReply:
 
 
 class FakeEngine:
-    """Answers calls with what `script` was given, in order, and after that with `DEFAULT_REPLY`.
+    """Answers calls with what `script` was given, in order, and after that with `DEFAULT_REPLY`. Asked to point,
+    it points at the reply where a text holds it.
 
     Script and record belong to the class, since whoever needs an engine makes it by its dotted path.
     """
@@ -80,6 +83,7 @@ class FakeEngine:
             adapter_digest=adapter.digest if adapter else "",
             merged=adapter.merged if adapter else False,
             context_window=8192,
+            can_point=True,
         )
 
     def count_tokens(self, text: str) -> int:
@@ -92,6 +96,9 @@ class FakeEngine:
         reply = self._script.popleft() if self._script else ScriptedReply(self.DEFAULT_REPLY)
         started = time.monotonic()
         yield from _wait(reply.waiting_s, started, request, cancelled)
+        if request.pointing is not None and reply.error is None:
+            yield replace(self._result(reply, "", request, started), excerpts=_pointed(reply.text, request.pointing))
+            return
         pieces: list[str] = []
         for piece in _PIECES.findall(_before_stop(reply.text, request.stop))[: request.max_new_tokens]:
             _give_up_if_asked(started, request, cancelled)
@@ -125,6 +132,11 @@ class FakeEngine:
             mean_logprob=reply.mean_logprob,
             min_logprob=reply.min_logprob,
         )
+
+
+def _pointed(reply: str, pointing: Pointing) -> tuple[Excerpt, ...]:
+    places = [(number, text.find(reply)) for number, text in enumerate(pointing.texts)]
+    return tuple(Excerpt(number, at, at + len(reply), 0.0) for number, at in places if at >= 0)
 
 
 def _scripted(reply: str | Exception | ScriptedReply) -> ScriptedReply:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from inference.backends.batching import Batch
-from inference.backends.decoding import Sampling, Token, decode
+from inference.backends.decoding import Sampling, Token, decode, prefilled
 from inference.backends.forward import Forward
+from inference.backends.pointing import point
 from inference.backends.prefixes import PrefixCache
 from inference.backends.text_stream import TextStream
 from inference.engine import (
@@ -20,6 +21,7 @@ from inference.engine import (
     GenerationPart,
     GenerationRequest,
     GenerationResult,
+    Pointing,
     ServedAdapter,
     Usage,
     Waiting,
@@ -108,6 +110,9 @@ def parts_of(job: Job, cancelled: Callable[[], bool]) -> Iterator[GenerationPart
 
 def answer(job: Job, served: Served) -> Iterator[GenerationPart]:
     """Decode `job` with what is `served`: deltas of final text, then the result."""
+    if job.request.pointing is not None:
+        yield from _pointed(job, served, job.request.pointing)
+        return
     started = time.monotonic()
     stream = TextStream(_text_of(served.tokenizer), job.request.stop)
     logprobs: list[float] = []
@@ -164,6 +169,34 @@ def _tokens_alone(job: Job, served: Served, end_ids: frozenset[int], sampling: S
         )
     finally:
         served.alone.release()
+
+
+def _pointed(job: Job, served: Served, pointing: Pointing) -> Iterator[GenerationPart]:
+    """Tell which excerpts of the request's texts are likely the answer."""
+    started = time.monotonic()
+    while not served.alone.acquire(timeout=POLL_S):
+        job.check()
+    try:
+        capacity = len(job.prompt) + job.request.max_new_tokens
+        cache, logits = prefilled(
+            served.forward, job.prompt, capacity, job.check, prefix_tokens=job.prefix_tokens, prefixes=served.prefixes
+        )
+        excerpts = point(served.forward, served.tokenizer, logits, cache, pointing, job.check)
+    finally:
+        served.alone.release()
+    now = time.monotonic()
+    yield GenerationResult(
+        text="",
+        finish_reason="stop",
+        usage=Usage(len(job.prompt), 0),
+        model=served.name,
+        adapter=served.adapter.name if served.adapter else "",
+        adapter_digest=served.adapter.digest if served.adapter else "",
+        queue_ms=(started - job.queued_at) * 1000,
+        time_to_first_token_ms=(now - job.queued_at) * 1000,
+        generate_ms=(now - started) * 1000,
+        excerpts=tuple(excerpts),
+    )
 
 
 def _text_of(tokenizer: Any) -> Callable[[Any], str]:

@@ -160,6 +160,28 @@ def test_quoting_first_asks_the_model_only_where_the_support_is_weak():
     assert FakeEngine.requests
 
 
+def test_the_model_cuts_a_quotation_to_what_answers():
+    control.revise({"answer_mode": "excerpt"}, by=None)
+    control.forget()
+    FakeEngine.script("€ 98 por adulto")
+    given = ask()
+    assert given.text.startswith("€ 98 por adulto [1].")
+    assert (given.mode, given.model, given.grounded) == ("quote", "fake", True)
+    [request] = FakeEngine.requests
+    assert request.pointing is not None
+    assert request.pointing.texts == ("O passeio de dia inteiro em Sintra custa € 98 por adulto.",)
+
+
+@pytest.mark.parametrize("reply", ["nada disto está lá", EngineBusy(3), GenerationFailed("o modelo caiu")])
+def test_a_quotation_stays_whole_where_the_model_cannot_cut_it(reply):
+    control.revise({"answer_mode": "excerpt"}, by=None)
+    control.forget()
+    FakeEngine.script(reply)
+    given = ask()
+    assert given.text.startswith("O passeio de dia inteiro em Sintra custa € 98 por adulto [1].")
+    assert given.used == "local"
+
+
 def test_only_the_bundled_model_quotes_by_default(settings):
     assert control.defaults().answer_mode == "generate"  # the tests' engine is another
     settings.AION_ENGINE = settings.ENGINE_IN_PROCESS
