@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from inference.engine import Excerpt
 
 TEMPERATURE = 2.0  # the adapter is surer than it is right (record 23)
-HOLDS = 0.75  # what holding all of an answer is worth beside agreeing with it word by word
+HOLDS = 1.0  # what holding all of an answer is worth beside agreeing with it word by word
 LONGEST_WORDS = 45
 _WORD = re.compile(r"\S+")
 

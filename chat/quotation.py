@@ -33,6 +33,7 @@ _LEANS_BACK = re.compile(
     r"tal|tais|assim|porem|alem disso|por isso|nesse caso|contudo|entretanto|tambem)\b"
 )
 _ASKS_FOR_THE_START = re.compile(r"\b(?:quem|quando)\b")
+_ASKS_TO_EXPLAIN = re.compile(r"\b(?:expli(?:que|ca|car)|descrev[ae]|diferencas?|compar[ae]r?|detalh(?:es?|ar))\b")
 _STEP = re.compile(r"\s*\d{1,2}[.)]\s")
 _CLAUSE_END = re.compile(r"(?<=[,;:)])\s+|(?<!\s)\s+(?=\()|(?<!\s)\s+[–—]\s+")
 
@@ -41,7 +42,8 @@ _CLAUSE_END = re.compile(r"(?<=[,;:)])\s+|(?<!\s)\s+(?=\()|(?<!\s)\s+[–—]\s+
 class Quotation:
     """Sentences of the documents themselves, cited, and the numbers they cite.
 
-    `sentence` is the only one of them, whole; None where there are several, or steps or items of a list.
+    `sentence` is the only one of them, whole; None where nothing is to be cut: where there are several, steps or items of
+    a list, and where the question asks to explain.
     """
 
     text: str
@@ -66,7 +68,8 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
         own = [_to_the_point(each, whole_start=whole_start) for each in quoted if each.passage == passage]
         lines.append(_cited(own, packed.places.index(passage) + 1))
     numbers = frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen)
-    return Quotation("\n".join(lines), numbers, citable[0] if len(wanted) == 1 else None)
+    may_be_cut = len(wanted) == 1 and not _ASKS_TO_EXPLAIN.search(fold(question))
+    return Quotation("\n".join(lines), numbers, citable[0] if may_be_cut else None)
 
 
 def cut(quotation: Quotation, start: int, end: int) -> str:

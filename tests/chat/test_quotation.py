@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chat.confidence import read
 from chat.evidence import WeighedSentence, pack, pack_whole
-from chat.quotation import CUT_TO, Quotation, quote
+from chat.quotation import CUT_TO, Quotation, cut, quote
 from retrieval.text import tokens
 from tests.chat.test_evidence import OTHER, QUESTION, chunk, retrieval_of
 
@@ -113,3 +115,41 @@ def test_a_sentence_of_thousands_of_clauses_is_cut_in_no_time():
     assert said is not None
     assert said.text.endswith("estudos do plano [1].")
     assert len(said.text.split()) < 20
+
+
+LUNCH = "O almoço custa 18 euros por pessoa, com bebida, e é servido ao meio-dia no Rossio."
+
+
+def quoted(question: str, *texts: str) -> Quotation:
+    own = chunk(1, " ".join(texts))
+    weighed = tuple(sentence(text, 0.9 - index / 2, {"almoc": 1.0}, index=index) for index, text in enumerate(texts))
+    found = quote(question, pack_whole((own,), 600), weighed)
+    assert found is not None
+    return found
+
+
+def test_the_only_sentence_of_a_quotation_may_be_cut():
+    quotation = quoted("Quanto custa o almoço?", LUNCH, "A van sai do Rossio.")
+    start = LUNCH.index("18")
+    assert cut(quotation, start, LUNCH.index(",") + 1) == "18 euros por pessoa [1]."
+    assert cut(quotation, LUNCH.index("por"), start + 19) == "Por pessoa [1]."
+
+
+def test_a_sentence_of_which_nearly_all_is_wanted_stays_whole():
+    quotation = quoted("Quanto custa o almoço?", LUNCH)
+    assert cut(quotation, 2, len(LUNCH)) == quotation.text
+
+
+@pytest.mark.parametrize("question", ["Explique o almoço", "Qual a diferença entre os almoços?", "Compare os almoços"])
+def test_nothing_is_cut_from_what_is_to_explain(question):
+    assert quoted(question, LUNCH).sentence is None
+    assert cut(quoted(question, LUNCH), 0, 5) == quoted(question, LUNCH).text
+
+
+def test_what_leans_on_the_sentence_before_is_not_cut():
+    assert quoted("O almoço?", "Ele custa 18 euros.", "O almoço é bom.").sentence is not None
+    weighed = (sentence("Ele custa 18 euros.", 0.9, {"almoc": 1.0}, index=1), sentence("O almoço é bom.", 0.1, {}))
+    own = chunk(1, "O almoço é bom. Ele custa 18 euros.")
+    found = quote("O almoço?", pack_whole((own,), 600), weighed)
+    assert found is not None
+    assert found.sentence is None
