@@ -42,8 +42,8 @@ _CLAUSE_END = re.compile(r"(?<=[,;:)])\s+|(?<!\s)\s+(?=\()|(?<!\s)\s+[–—]\s+
 class Quotation:
     """Sentences of the documents themselves, cited, and the numbers they cite.
 
-    `sentence` is the only one of them, whole; None where nothing is to be cut: where there are several, steps or items of
-    a list, and where the question asks to explain.
+    `sentence` is the only one of them, whole; None where nothing is to be cut: there are several, or steps or items of
+    a list, or the question asks to explain.
     """
 
     text: str
