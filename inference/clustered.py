@@ -48,8 +48,9 @@ class Clustered:
         given = np.ones(len(values)) if weights is None else np.asarray(weights, float)
         shares = given / given.sum()
         names, members = np.unique(np.asarray(groups), return_inverse=True)
-        self._sums: Floats = np.bincount(members, weights=shares * np.asarray(values, float), minlength=len(names))
-        self._shares: Floats = np.bincount(members, weights=shares, minlength=len(names))
+        weighed = shares * np.asarray(values, float)
+        self._sums = np.bincount(members, weights=weighed, minlength=len(names)).astype(float)
+        self._shares = np.bincount(members, weights=shares, minlength=len(names)).astype(float)
         self.mean = float(self._sums.sum())
 
     @property

@@ -121,7 +121,7 @@ class Reconciler:
             self._reached = None  # it was given up or overtaken meanwhile: the next look brings what is in force
             return
         self._reached = desired.pk
-        _crown(desired.adapter_id)
+        _crown(desired.adapter)
 
     @contextmanager
     def _reporting_meanwhile(self) -> Iterator[None]:
@@ -204,7 +204,10 @@ def _counted(desired: DesiredState) -> Iterator[None]:
     row.update(begun=0)
 
 
-def _crown(adapter_id: int | None) -> None:
+def _crown(served: Adapter | None) -> None:
     """The served adapter is the champion; who was it before is retired. Where the base serves alone nobody is."""
-    Adapter.objects.filter(state=Adapter.State.CHAMPION).exclude(pk=adapter_id).update(state=Adapter.State.RETIRED)
-    Adapter.objects.filter(pk=adapter_id).update(state=Adapter.State.CHAMPION)
+    champions = Adapter.objects.filter(state=Adapter.State.CHAMPION)
+    if served is not None:
+        champions = champions.exclude(pk=served.pk)
+        Adapter.objects.filter(pk=served.pk).update(state=Adapter.State.CHAMPION)
+    champions.update(state=Adapter.State.RETIRED)

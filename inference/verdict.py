@@ -129,9 +129,7 @@ def weights_of(cases: Sequence[Case]) -> list[float]:
     refusals = sum(case.must_refuse for case in cases)
     answers = len(cases) - refusals
     share = REFUSAL_WEIGHT if answers else 1.0
-    return [
-        share / refusals if case.must_refuse else (1 - share if refusals else 1.0) / answers for case in cases
-    ]
+    return [share / refusals if case.must_refuse else (1 - share if refusals else 1.0) / answers for case in cases]
 
 
 def utility_of(cases: Sequence[Case], marks: Marks) -> Estimate:
@@ -203,9 +201,7 @@ def _holm(tested: Mapping[str, float]) -> set[str]:
     return rejected
 
 
-def _worse_parts(
-    cases: Sequence[Case], ours: Marks, theirs: Marks, slices: Sequence[SliceResult]
-) -> list[Reason]:
+def _worse_parts(cases: Sequence[Case], ours: Marks, theirs: Marks, slices: Sequence[SliceResult]) -> list[Reason]:
     reasons = [
         Reason("slice_worse", {"slice": part.name, **part.difference.to_json()}) for part in slices if part.worse
     ]

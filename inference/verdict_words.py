@@ -151,7 +151,9 @@ def _worse_than_base(values: Values) -> str:
 
 
 def _portuguese(values: Values) -> str:
-    return _("It does not keep to Portuguese: %(share)s of its answers, where %(least)s is the least.") % _shares(values)
+    return _("It does not keep to Portuguese: %(share)s of its answers, where %(least)s is the least.") % _shares(
+        values
+    )
 
 
 def _leaks(values: Values) -> str:

@@ -47,7 +47,9 @@ def ask_all(
     with file.open("a", encoding="utf-8") as out:
         for start in range(0, len(prompts), AT_A_TIME):
             for arm, adapter in arms.items():
-                open_ones = [prompt for prompt in prompts[start : start + AT_A_TIME] if (arm, prompt.key) not in written]
+                open_ones = [
+                    prompt for prompt in prompts[start : start + AT_A_TIME] if (arm, prompt.key) not in written
+                ]
                 if open_ones:
                     engine.serve_adapter(adapter)
                 for prompt in open_ones:

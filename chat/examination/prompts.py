@@ -72,9 +72,7 @@ def _prompt(question: ExamQuestion, hidden: Hidden, scope: SearchScope, policy: 
     if not retrieval.selected:
         return None
     packed = pack(retrieval.selected, confidence.reading.sentences, policy.prompt_context_tokens)
-    request = request_for(
-        retrieval.query, packed, policy=policy, deadline_s=DEADLINE_S, priority=Priority.BATCH
-    )
+    request = request_for(retrieval.query, packed, policy=policy, deadline_s=DEADLINE_S, priority=Priority.BATCH)
     is_hidden = hidden != Hidden()
     written = "\n".join(message.content for message in request.messages)
     key = hashlib.sha256(f"{is_hidden}\n{written}".encode()).hexdigest()[:24]

@@ -17,7 +17,7 @@ from chat.golden import INSTALLED
 from inference import examinations
 from inference.adapter_folder import inspect_adapter
 from inference.engine import Engine, ServedAdapter
-from inference.exceptions import AdapterRejected, ExaminationRefused, InferenceError
+from inference.exceptions import AdapterRejected, ExaminationRefused
 from inference.models import Adapter, Examination
 from inference.registry import adapter_path
 from inference.serving import engine_of_its_own
@@ -99,9 +99,7 @@ def judged(
     """The verdict, and what its page shows."""
     answers = {arm: [written[arm, prompt.key] for prompt in prompts] for arm in arms}
     marks = {arm: marks_of(prompts, own, trained) for arm, own in answers.items()}
-    verdict = judge(
-        [prompt.case for prompt in prompts], marks[CANDIDATE], marks.get(CHAMPION), marks[BASE], look=look
-    )
+    verdict = judge([prompt.case for prompt in prompts], marks[CANDIDATE], marks.get(CHAMPION), marks[BASE], look=look)
     return verdict, _results(prompts, answers, marks)
 
 
@@ -127,9 +125,7 @@ def _served(adapter: Adapter) -> ServedAdapter:
     return ServedAdapter(adapter.name, adapter.digest, str(adapter_path(adapter.digest)))
 
 
-def _results(
-    prompts: Sequence[Prompt], answers: dict[str, list[Answered]], marks: dict[str, Marks]
-) -> dict[str, Any]:
+def _results(prompts: Sequence[Prompt], answers: dict[str, list[Answered]], marks: dict[str, Marks]) -> dict[str, Any]:
     count = min(EXAMPLES, len(prompts))
     places = [turn * len(prompts) // count for turn in range(count)]  # evenly spread, not picked
     return {

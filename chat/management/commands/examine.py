@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from chat.errors import problem_of
-from chat.exceptions import GoldenFileInvalid
 from chat.examination.questions import ExamQuestion, frozen_questions
 from chat.examination.running import run
+from chat.exceptions import GoldenFileInvalid
 from chat.golden import only_split, read_golden
 from chat.management.interruption import ending_cleanly
 from chat.management.progress import Progress
