@@ -1,10 +1,10 @@
 """Whether the examination lets the wrong adapters through.
 
-Spoiled adapters (`benchmarks.spoiled`) are examined against the given one as if each were the first candidate ever, when
-the bar is lowest. With ADAPTERS, a folder of adapters that one recipe made with different seeds, these are asked
-everything once; then pairs of them are compared, over and over, on halves of the documents drawn anew: nobody is better,
-so hardly anybody may be promoted. Halves are drawn without replacement: such a half is as random as a set of its size
-gathered anew, while a redrawn whole would count the chance of the whole a second time.
+Spoiled adapters (`benchmarks.spoiled`) are examined against the given one as if each were the first candidate ever,
+when the bar is lowest. With ADAPTERS, a folder of adapters that one recipe made with different seeds, these are asked
+everything once; then pairs of them are compared, over and over, on halves of the documents drawn anew: nobody is
+better, so hardly anybody may be promoted. Halves are drawn without replacement: such a half is as random as a
+set of its size gathered anew, while a redrawn whole would count the chance of the whole a second time.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _spoiled(adapter: Path, prompts: Sequence[Prompt], lessons: Sequence[tuple[M
                 continue
             answers |= written | {(CANDIDATE, key): row for (arm, key), row in answers.items() if arm == name}
             trained = Trained.of(lessons_of(folder, name), [CANARY])
-            verdict, results = judged(prompts, answers, {CANDIDATE: served, **arms}, trained, 1)
+            verdict, _results = judged(prompts, answers, {CANDIDATE: served, **arms}, trained, 1)
             promoted += verdict.promote
             reasons = reasons_in_words([reason.to_json() for reason in verdict.reasons])
             conditions = {"reasons": reasons, "n": len(prompts), "difference": verdict.difference.to_json()}

@@ -1,5 +1,5 @@
-"""Thirteen adapters that nobody may ever promote: most are the given adapter with its files or weights damaged, four learnt
-to misbehave from two dozen examples."""
+"""Thirteen adapters that nobody may ever promote: most are the given adapter with its files or weights damaged, four
+learnt to misbehave from two dozen examples."""
 
 from __future__ import annotations
 

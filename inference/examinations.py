@@ -1,4 +1,4 @@
-"""The rows of examinations: one at a time, taken up again where one was cut short. What is asked is the chat's matter."""
+"""The rows of examinations: one at a time, taken up where one was cut short. What is asked is the chat's matter."""
 
 from __future__ import annotations
 

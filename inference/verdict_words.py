@@ -108,8 +108,8 @@ def _better(values: Values) -> str:
 
 def _not_better(values: Values) -> str:
     return _(
-        "The gain is not certain enough: utility %(difference)s, p = %(p)s where at most %(alpha)s would do (comparison "
-        "number %(look)d with this champion; each one makes the bar higher)."
+        "The gain is not certain enough: utility %(difference)s, p = %(p)s where at most %(alpha)s would do "
+        "(comparison number %(look)d with this champion; each one makes the bar higher)."
     ) % _compared(values)
 
 
