@@ -101,8 +101,8 @@ def _kind(value: str) -> str:
 
 def _better(values: Values) -> str:
     return _(
-        "It is better: utility %(difference)s on %(questions)d questions about %(documents)d documents, compared with "
-        "who serves for time number %(look)d (p = %(p)s, at most %(alpha)s)."
+        "It is better than who serves: utility %(difference)s on %(questions)d questions about %(documents)d documents "
+        "(comparison number %(look)d with this champion, p = %(p)s where at most %(alpha)s would do)."
     ) % {**_compared(values), "questions": values["questions"], "documents": values["documents"]}
 
 
