@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from aion import adapter_actions
+from inference import promotion
 from inference.models import Adapter, DesiredState, Examination
 from inference.verdict import Case, Marks, judge
 from retrieval.models import GoldenQuestion
@@ -56,7 +56,7 @@ def test_the_page_tells_the_verdict_with_its_reasons_figures_and_examples(owning
 
 def test_overruling_needs_a_reason(owning: Client, examined, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(adapter_actions.promotion, "promote", lambda pk, **kwargs: asked.append(pk))
+    monkeypatch.setattr(promotion, "promote", lambda pk, **kwargs: asked.append(pk))
     address = reverse("admin:panel_action", args=[PROMOTE])
     refused = owning.post(address, {"examination": examined.pk, "reason": " ", "confirmed": "yes"})
     assert refused.status_code == 200

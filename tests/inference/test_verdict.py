@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,7 +166,7 @@ EVERY = 2 * DOCUMENTS * A_DOCUMENT
         ("slow", {"latency_ms": [1500.0] * EVERY}),
     ],
 )
-def test_no_gain_makes_up_for_what_a_guard_forbids(guard: str, spoilt: dict[str, list[float]]) -> None:
+def test_no_gain_makes_up_for_what_a_guard_forbids(guard: str, spoilt: dict[str, Any]) -> None:
     better = steady(0.9)
     assert judge(cases(), better, steady(0.3), steady(0.2)).promote
     assert codes(judge(cases(), replace(better, **spoilt), steady(0.3), steady(0.2))) == [guard]
