@@ -10,15 +10,16 @@ from django import forms
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from aion.exceptions import ActionFailed
 from aion.lights import served_in_words, wished_in_words
 from chat.screens import Change
-from inference import adapters
+from chat.tasks import examine_adapter as examine_adapter_task
+from inference import adapters, examinations, promotion
 from inference.engine import EngineState
 from inference.exceptions import InferenceError
-from inference.models import Adapter
+from inference.models import Adapter, Examination
 from inference.serving import engine_status
 
 CONFIGURED_FOLDER = "folder"
@@ -116,6 +117,62 @@ def unmerging_blocked() -> str:
 
 def unloading_blocked() -> str:
     return swapping_blocked() if engine_status().adapter_digest else _("No adapter is loaded.")
+
+
+class ExamineForm(forms.Form):
+    adapter = forms.ChoiceField(label=gettext_lazy("Adapter to examine"), widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        serving = examinations.who_serves()
+        rows = Adapter.objects.exclude(pk=serving.pk) if serving else Adapter.objects.all()
+        self.fields["adapter"].choices = [(str(row.pk), str(row)) for row in rows]  # type: ignore[attr-defined]
+
+
+class PromoteForm(forms.Form):
+    examination = forms.ModelChoiceField(
+        label=gettext_lazy("Examination"),
+        queryset=Examination.objects.filter(state=Examination.State.DONE).select_related("candidate"),
+        widget=UnfoldAdminSelectWidget,
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=150,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=gettext_lazy("Needed where the examination speaks against it; kept with your name."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        row = values.get("examination")
+        if row is not None and promotion.against(row) and not str(values.get("reason") or "").strip():
+            self.add_error("reason", promotion.against(row))
+        return values
+
+
+def examine_adapter(values: Mapping[str, Any], by: User) -> str:
+    examine_adapter_task.delay(int(values["adapter"]))
+    return _("The examination was started. It appears under Examinations, with its progress.")
+
+
+def examining_blocked() -> str:
+    return _("Another examination is running; wait until it is done.") if examinations.is_running() else ""
+
+
+def promote(values: Mapping[str, Any], by: User) -> str:
+    _swap(lambda: promotion.promote(values["examination"].pk, by=by, reason=values["reason"]))
+    return _("Now serving: %(what)s.") % {"what": served_in_words(engine_status())}
+
+
+def promotion_changes(form: forms.Form) -> Sequence[Change]:
+    chosen = str(form["examination"].value() or "")
+    row = Examination.objects.filter(pk=int(chosen)).first() if chosen.isdecimal() and len(chosen) < 18 else None
+    if row is None:
+        return ()
+    speaks = promotion.against(row) or _("The examination showed that it is better.")
+    serves = served_in_words(engine_status())
+    return [(_("What serves"), serves, str(row.candidate)), (_("Examination"), str(row), speaks)]
 
 
 def _swap(operation: Callable[[], object]) -> None:

@@ -26,6 +26,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
         (
             (_("Documents"), "description", "retrieval.document"),
             (_("Uploads"), "upload_file", "retrieval.ingestjob"),
+            (_("Golden questions"), "quiz", "retrieval.goldenquestion"),
         ),
     ),
     (
@@ -33,6 +34,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
         (
             (_("Adapters"), "extension", "inference.adapter"),
             (_("Training runs"), "model_training", "inference.trainingrun"),
+            (_("Examinations"), "fact_check", "inference.examination"),
             (_("Calibrations"), "query_stats", "chat.calibration"),
             (_("Dataset exports"), "dataset", "telemetry.datasetexport"),
         ),

@@ -283,6 +283,36 @@ ACTIONS: dict[str, PanelAction] = {
             blocked=adapter_actions.rolling_back_blocked,
         ),
         PanelAction(
+            slug="examine-adapter",
+            title=gettext_lazy("Examine an adapter"),
+            icon="fact_check",
+            explanation=gettext_lazy(
+                "The adapter, the one that serves and the base model answer the same frozen questions in the "
+                "background, on a second copy of the model. It says which is better and changes nothing that serves."
+            ),
+            verb=gettext_lazy("Examine"),
+            permissions=("inference.promote_adapter",),
+            run=adapter_actions.examine_adapter,
+            form=adapter_actions.ExamineForm,
+            blocked=adapter_actions.examining_blocked,
+        ),
+        PanelAction(
+            slug="promote-adapter",
+            title=gettext_lazy("Promote an adapter"),
+            icon="workspace_premium",
+            explanation=gettext_lazy(
+                "The examined adapter serves from the next answer on. Who serves now is kept, so one can go back. "
+                "Against the examination this needs a reason, which is kept with your name."
+            ),
+            verb=gettext_lazy("Promote"),
+            permissions=("inference.promote_adapter",),
+            run=adapter_actions.promote,
+            form=adapter_actions.PromoteForm,
+            changes=adapter_actions.promotion_changes,
+            blocked=adapter_actions.swapping_blocked,
+            danger=True,
+        ),
+        PanelAction(
             slug="force-fallback",
             title=gettext_lazy("Force the paid API"),
             icon="paid",

@@ -22,6 +22,7 @@ BENCHMARKS = (
     "replay",
     "answers",
     "adapter",
+    "examination",
     "engine",
     "load",
     "grounding",
@@ -42,6 +43,7 @@ class Options:
     data: Path | None = None
     limit: int | None = None
     adapter: Path = ADAPTER
+    adapters: Path | None = None
     llama: Path = LLAMA
     results: Path = RESULTS
     page: Path = PAGE
@@ -50,7 +52,9 @@ class Options:
         """How to run this again, without a path of this machine."""
         told = [f"make bench-{name}"]
         told += ["DATA=FOLDER"] if self.data else []
-        told += [f'ARGS="--limit {self.limit}"'] if self.limit else []
+        own = ["--adapters FOLDER"] if self.adapters else []
+        own += [f"--limit {self.limit}"] if self.limit else []
+        told += [f'ARGS="{" ".join(own)}"'] if own else []
         return " ".join(told)
 
 
@@ -61,6 +65,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--data", type=Path, help="folder that holds faquad.json and pira.jsonl")
     parser.add_argument("--limit", type=_positive, help="questions of each set, evenly spread")
     parser.add_argument("--adapter", type=Path, default=ADAPTER, help="adapter to measure; the shipped one by default")
+    parser.add_argument("--adapters", type=Path, help="folder of adapters that one recipe made with different seeds")
     parser.add_argument("--llama", type=Path, default=LLAMA, help="a Python that has llama_cpp")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file that a run of all appends its lines to")
     parser.add_argument("--page", type=Path, default=PAGE, help="page that a run of all makes of them")
@@ -70,6 +75,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             parser.error(f"{options.data} holds no {file.name}; the folder must hold {' and '.join(DATA_FILES)}")
     if not options.adapter.is_dir():
         parser.error(f"there is no adapter in {options.adapter}")
+    if options.adapters and not options.adapters.is_dir():
+        parser.error(f"there is no folder {options.adapters}")
     return options
 
 

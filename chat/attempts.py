@@ -76,16 +76,7 @@ def answer_locally(
             return (yield from _excerpt(pointing, quotation, packed, engine or get_engine(), cancelled))
         if quotation is not None or policy.answer_mode == Mode.QUOTE:
             return _quoted(quotation, packed, LocalFailure.UNSUPPORTED)
-    request = GenerationRequest(
-        messages=build_messages(question, packed.passages, system_prompt=policy.system_prompt),
-        max_new_tokens=policy.max_new_tokens,
-        temperature=policy.temperature,
-        top_p=policy.top_p,
-        repetition_penalty=policy.repetition_penalty,
-        stop=STOP,
-        deadline_s=deadline_s,
-        priority=priority,
-    )
+    request = request_for(question, packed, policy=policy, deadline_s=deadline_s, priority=priority)
     give_back_connection()  # the model may take seconds; the connection serves others meanwhile
     started = time.monotonic()
     try:
@@ -102,6 +93,22 @@ def answer_locally(
     outcome = _quoted(quote(question, packed, sentences), packed, failure)
     outcome.result, outcome.generate_ms = said.result, generate_ms
     return outcome
+
+
+def request_for(
+    question: str, packed: Packed, *, policy: ChatPolicy, deadline_s: float, priority: Priority
+) -> GenerationRequest:
+    """What the local model is asked, here and in its examination."""
+    return GenerationRequest(
+        messages=build_messages(question, packed.passages, system_prompt=policy.system_prompt),
+        max_new_tokens=policy.max_new_tokens,
+        temperature=policy.temperature,
+        top_p=policy.top_p,
+        repetition_penalty=policy.repetition_penalty,
+        stop=STOP,
+        deadline_s=deadline_s,
+        priority=priority,
+    )
 
 
 def answer_by_provider(

@@ -10,8 +10,9 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from chat import drafts, nightly
+from chat.examination import examine
 from inference.backends.serving import ServingEngine
-from inference.exceptions import EngineBusy, EngineUnavailable
+from inference.exceptions import EngineBusy, EngineUnavailable, ExaminationRefused
 from retrieval.exceptions import RetrievalError
 
 logger = get_task_logger(__name__)
@@ -39,6 +40,17 @@ def draft_local_answers() -> None:
     finally:
         cache.delete(DRAFTING)
     logger.info("%d local answers drafted", count)
+
+
+@shared_task
+def examine_adapter(candidate_id: int) -> None:
+    """Compare it with who serves. One that was cut short is taken up again by asking again."""
+    try:
+        row = examine(candidate_id)
+    except ExaminationRefused as exc:
+        logger.warning("adapter %s was not examined: %s", candidate_id, exc)
+        return
+    logger.info("examination %s: promote %s", row.pk, row.promote)
 
 
 @shared_task

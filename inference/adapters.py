@@ -141,10 +141,10 @@ def set_desired(
     return DesiredState.objects.create(adapter_id=adapter_id, merged=merged, created_by=by, reason=reason)
 
 
-def reload_adapter(adapter_id: int | None = None, *, by: User | None = None) -> None:
+def reload_adapter(adapter_id: int | None = None, *, by: User | None = None, reason: str = "reload") -> None:
     """Serve the adapter `adapter_id`, else the configured one. Raises `AdapterRejected`; the old one then stays."""
     adapter = register_default(by=by) if adapter_id is None else _registered(adapter_id)
-    _bring_about(set_desired(adapter.pk, by=by, reason="reload"))
+    _bring_about(set_desired(adapter.pk, by=by, reason=reason))
 
 
 def unload_adapter(*, by: User | None = None) -> None:

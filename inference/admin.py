@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
@@ -17,41 +16,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from inference.adapters import delete_adapter, last_failure, why_kept
+from inference.examination_screen import ExaminationAdmin
 from inference.exceptions import AdapterRejected, InferenceError
 from inference.models import Adapter, DesiredState, ProcessReport, TrainingRun
-from inference.screens import AdapterForm, metrics_in_words
+from inference.screens import STATE_LABELS, AdapterForm, ReadOnlyAdmin, metrics_in_words
 from inference.serving_words import failure_in_words, reason_in_words, served_rows
 from inference.uploads import accept_upload
 
-STATE_LABELS = {
-    "candidate": "info",
-    "champion": "success",
-    "retired": "warning",
-    "rejected": "danger",
-    "pending": "warning",
-    "served": "success",
-    "running": "warning",
-    "done": "success",
-    "failed": "danger",
-    "superseded": "info",
-}
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Adapters and runs are made by training and changed by the panel's buttons, never by editing a row."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+__all__ = ["AdapterAdmin", "DesiredStateAdmin", "ExaminationAdmin", "ProcessReportAdmin", "TrainingRunAdmin"]
 
 
 @admin.register(Adapter)

@@ -51,3 +51,7 @@ class AdapterRejected(InferenceError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class ExaminationRefused(InferenceError):
+    """An examination cannot be made now; the message says why."""

@@ -1,4 +1,4 @@
-"""Rows of the room: adapters, which one should serve, what each process really serves, training runs."""
+"""Rows of the room: adapters, which one should serve, what each process really serves, training runs, examinations."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Adapter(models.Model):
             ("load_adapter", _("Can load an adapter into the serving model")),
             ("merge_adapter", _("Can merge the served adapter into the model")),
             ("use_generate", _("Can generate text directly")),
+            ("promote_adapter", _("Can examine adapters, and promote one against its examination")),
         ]
 
     def __str__(self) -> str:
@@ -153,3 +154,58 @@ class TrainingRun(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk}: {self.dataset}"
+
+
+class Examination(models.Model):
+    """A candidate compared with who served, on the frozen questions. Its answers lie in a file of their own."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("running")
+        INTERRUPTED = "interrupted", _("interrupted")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    candidate = models.ForeignKey(
+        Adapter, verbose_name=_("candidate"), on_delete=models.CASCADE, related_name="examinations"
+    )
+    champion = models.ForeignKey(
+        Adapter,
+        verbose_name=_("champion"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("Who served when it began; empty for the base model alone."),
+    )
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.RUNNING)
+    questions = models.PositiveIntegerField(_("questions"), default=0)
+    done = models.PositiveIntegerField(_("answers written"), default=0)
+    total = models.PositiveIntegerField(_("answers in all"), default=0)
+    look = models.PositiveIntegerField(
+        _("comparison with this champion"), default=0, help_text=_("0 where it could not have promoted anyone.")
+    )
+    results = models.JSONField(_("results"), default=dict, blank=True)
+    promote = models.BooleanField(_("better"), null=True)
+    reasons = models.JSONField(_("reasons"), default=list, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    overruled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("overruled by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    overruled_reason = models.CharField(_("reason for overruling"), max_length=300, blank=True)
+    promoted_at = models.DateTimeField(_("promoted at"), null=True, blank=True)
+    night_id = models.UUIDField(_("night"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("examination")
+        verbose_name_plural = _("examinations")
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}: {self.candidate}"

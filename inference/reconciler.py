@@ -121,8 +121,7 @@ class Reconciler:
             self._reached = None  # it was given up or overtaken meanwhile: the next look brings what is in force
             return
         self._reached = desired.pk
-        if desired.adapter is not None:
-            _crown(desired.adapter)
+        _crown(desired.adapter)
 
     @contextmanager
     def _reporting_meanwhile(self) -> Iterator[None]:
@@ -205,7 +204,10 @@ def _counted(desired: DesiredState) -> Iterator[None]:
     row.update(begun=0)
 
 
-def _crown(adapter: Adapter) -> None:
-    """The served adapter is the champion; who was it before is retired."""
-    Adapter.objects.filter(state=Adapter.State.CHAMPION).exclude(pk=adapter.pk).update(state=Adapter.State.RETIRED)
-    Adapter.objects.filter(pk=adapter.pk).update(state=Adapter.State.CHAMPION)
+def _crown(served: Adapter | None) -> None:
+    """The served adapter is the champion; who was it before is retired. Where the base serves alone nobody is."""
+    champions = Adapter.objects.filter(state=Adapter.State.CHAMPION)
+    if served is not None:
+        champions = champions.exclude(pk=served.pk)
+        Adapter.objects.filter(pk=served.pk).update(state=Adapter.State.CHAMPION)
+    champions.update(state=Adapter.State.RETIRED)

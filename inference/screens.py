@@ -1,4 +1,4 @@
-"""What the screens of adapters are made of: the form that sends one, and a run's card in words."""
+"""What the screens of the model are made of: colours of states, the form that sends an adapter, a card in words."""
 
 from __future__ import annotations
 
@@ -7,13 +7,29 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Model
+from django.http import HttpRequest
 from django.utils.formats import localize
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from inference.adapters import LONGEST_NAME
 
+STATE_LABELS = {
+    "candidate": "info",
+    "champion": "success",
+    "retired": "warning",
+    "rejected": "danger",
+    "pending": "warning",
+    "served": "success",
+    "running": "warning",
+    "done": "success",
+    "failed": "danger",
+    "superseded": "info",
+    "interrupted": "warning",
+}
 _DIGEST_SHOWN = 12
 _LABELS: dict[str, Promise] = {
     "name": _("name"),
@@ -34,6 +50,19 @@ _LABELS: dict[str, Promise] = {
     "max_length": _("longest example, in tokens"),
     "seed": _("seed"),
 }
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Adapters and runs are made by training and changed by the panel's buttons, never by editing a row."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
 class ManyFilesInput(forms.ClearableFileInput):

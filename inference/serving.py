@@ -51,6 +51,13 @@ def get_engine() -> Engine:
         return _engine
 
 
+def engine_of_its_own() -> Engine:
+    """One that no other process shares, loaded, with no adapter yet: for whoever exchanges adapters."""
+    engine = _configured_engine()
+    engine.load()
+    return engine
+
+
 def engine_status() -> EngineStatus:
     """What serves in this process; never loads and never waits."""
     if _reconciler is not None:

@@ -65,6 +65,8 @@ def reason_in_words(desired: DesiredState | None) -> str:
         "unmerge": _("merge undone by request"),
         "unload": _("adapter unloaded by request"),
         "rollback": _("gone back by request"),
+        "promotion": _("better in its examination"),
+        "overruled": _("promoted against its examination"),
     }.get(code, code)
     return f"{words}: {detail}" if detail else words
 

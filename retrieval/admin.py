@@ -27,8 +27,11 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from retrieval.documents import delete_document, set_groups, set_labels
 from retrieval.exceptions import DocumentRejected
+from retrieval.golden_screen import GoldenQuestionAdmin
 from retrieval.models import Document, IngestJob
 from retrieval.uploads import accept_upload
+
+__all__ = ["DocumentAdmin", "GoldenQuestionAdmin", "IngestJobAdmin"]
 
 STATE_LABELS = {
     "ready": "success",

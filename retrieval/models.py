@@ -211,3 +211,63 @@ class IngestJob(models.Model):
 
     def __str__(self) -> str:
         return self.filename
+
+
+class GoldenQuestion(models.Model):
+    """A question whose answer and source are known: what trainings learn from and adapters are examined on.
+
+    `document` is a title or file name and `passage` the text that answers, "" where unknown; `earlier` are the
+    questions it leans on, oldest first.
+    """
+
+    class Origin(models.TextChoices):
+        FILE = "file", _("file")
+        REVIEW = "review", _("review")
+        STAFF = "staff", _("written here")
+
+    tenant = models.TextField(_("tenant"))
+    question = models.TextField(_("question"))
+    answers = ArrayField(
+        models.TextField(),
+        verbose_name=_("answers"),
+        default=list,
+        blank=True,
+        help_text=_("Every wording that counts as right."),
+    )
+    document = models.TextField(
+        _("document"), blank=True, default="", help_text=_("Title or file name of the document that answers it.")
+    )
+    passage = models.TextField(
+        _("passage"), blank=True, default="", help_text=_("The words of the document that answer it.")
+    )
+    answerable = models.BooleanField(
+        _("answered by the documents"), null=True, blank=True, help_text=_("“No” where AION must not answer it.")
+    )
+    kind = models.TextField(_("kind"), blank=True, default="")
+    earlier = ArrayField(models.TextField(), verbose_name=_("questions before it"), default=list, blank=True)
+    origin = models.TextField(_("origin"), choices=Origin, default=Origin.STAFF, editable=False)
+    event_id = models.UUIDField(null=True, editable=False)
+    is_active = models.BooleanField(
+        _("in use"), default=True, help_text=_("A question not in use is neither learned nor examined.")
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        verbose_name=_("created by"),
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "question", "document", "earlier"], name="retrieval_one_golden_question"
+            )
+        ]
+        verbose_name = _("golden question")
+        verbose_name_plural = _("golden questions")
+
+    def __str__(self) -> str:
+        return self.question

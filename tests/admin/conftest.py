@@ -19,8 +19,8 @@ from chat.authentication import issue_key
 from chat.models import Calibration, Conversation
 from inference import serving
 from inference.backends.fake import FakeEngine
-from inference.models import Adapter, DesiredState, ProcessReport, TrainingRun
-from retrieval.models import Chunk, Document, IngestJob
+from inference.models import Adapter, DesiredState, Examination, ProcessReport, TrainingRun
+from retrieval.models import Chunk, Document, GoldenQuestion, IngestJob
 from telemetry import events
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
@@ -124,6 +124,7 @@ def installation(owner: User, document: Document) -> User:
         tenant=TENANT, state="done", formats=["messages"], since=now, until=now, rows=3, manifest={"rows": 3}
     )
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
+    GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
     create_missing_schedules()
     return owner
 
@@ -180,6 +181,7 @@ def _model(owner: User) -> None:
         heartbeat_at=now - timedelta(days=1),
     )
     TrainingRun.objects.create(state="done", dataset="dados", adapter=adapter)
+    Examination.objects.create(candidate=adapter, state="failed", error="sem memória")
     Calibration.objects.create(
         tenant=TENANT,
         active=True,

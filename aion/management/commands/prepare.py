@@ -21,13 +21,15 @@ from retrieval.models import Document
 
 _NO_PROGRESS_BARS = {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 DEMO_DOCUMENTS = Path("demo") / "documents"
+DEMO_QUESTIONS = Path("demo") / "golden.jsonl"
 
 
 class Command(BaseCommand):
     help = (
         "Make the installation ready: migrate the database, collect static files, create the schedules, the first "
-        "administrator (its password is printed once) and, in an empty installation, read the demo documents; convert "
-        "the base model. `up` calls it at each start; call it yourself where another tool starts AION's processes."
+        "administrator (its password is printed once) and, in an empty installation, read the demo documents and "
+        "questions; convert the base model. `up` calls it at each start; call it yourself where another tool starts "
+        "AION's processes."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -80,6 +82,7 @@ class Command(BaseCommand):
         self.stdout.write(_("Reading the demo documents…"))
         try:
             call_command("ingest", str(settings.BASE_DIR / DEMO_DOCUMENTS), stdout=self.stdout)
+            call_command("import_golden", str(settings.BASE_DIR / DEMO_QUESTIONS), stdout=self.stdout)
         except CommandError as failure:
             self.stderr.write(str(failure))
         else:
