@@ -22,6 +22,7 @@ from chat.lessons.rows import SEED, Form, Row, row_of
 from chat.lessons.selection import DOCUMENT_PARTS, SECTION_PARTS, balanced, distinct, in_training_order
 from chat.lessons.similar import NEAR
 from chat.lessons.split import HELD_OUT_SHARE
+from inference.bundled import BUNDLED_NAME
 from inference.training import TrainingProfile
 from retrieval.embeddings import get_embedder
 from telemetry import loop_settings
@@ -130,7 +131,7 @@ def _manifest(given: Material, policy: LoopPolicy, rows: Sequence[Row], left: Le
         "seed": SEED,
         "calibration": fitted.pk if fitted else "shipped",
         "embedder": get_embedder().id,
-        "baseModel": str(settings.AION_LORA_BASE),
+        "baseModel": str(settings.AION_LORA_BASE or BUNDLED_NAME),
         "erasures": [
             {"trainingSet": str(old.pk), "at": old.tainted_at.isoformat(), "reason": old.taint_reason}
             for old in tainted

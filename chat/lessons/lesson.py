@@ -74,8 +74,9 @@ class Lesson:
     def is_examined(self, withheld: Withheld) -> bool:
         """Whether the answer, or any part of it, stands in a document held out; one that stands nowhere is by its
         question."""
-        gold = [chunk for chunk in self.chunks if chunk.chunk_id in self.gold]
-        return any(withheld.examines(chunk) for chunk in gold) if gold else is_held_out(self.question)
+        if not self.gold:
+            return is_held_out(self.question)
+        return any(withheld.examines(chunk) for chunk in self.chunks if chunk.chunk_id in self.gold)
 
     def shown_under(self, withheld: Withheld) -> Lesson:
         """With the chunks that may be shown alone. Raises `LeftOut` where the answer stands in another."""
@@ -125,7 +126,7 @@ def _usable(review: ReviewedAnswer, recorded: RecordedAnswer | None) -> tuple[Ma
     """The details of the answer and of what was found for it."""
     if review.verdict == "rejected":
         raise LeftOut(Exclusion.REJECTED)
-    if recorded is None or (recorded.retrieval is None and recorded.answer.get("status") == "answered"):
+    if recorded is None:
         raise LeftOut(Exclusion.NO_CONTEXT)
     if recorded.answer.get("status", "answered") != "answered":
         raise LeftOut(Exclusion.FAILED)
@@ -182,15 +183,15 @@ def _chunks_of(retrieval: Mapping[str, Any]) -> tuple[RetrievedChunk, ...]:
         RetrievedChunk(
             chunk_id=int(item["chunkId"]),
             document_id=UUID(item["documentId"]),
-            title=item["title"],
-            section=item["section"],
-            page=item["page"],
+            title=item.get("title") or "",
+            section=item.get("section") or "",
+            page=item.get("page"),
             text=item["text"],
             url="",
             labels=(),
             rank=item["rank"],
-            score=item["rel"],
-            similarity=item["similarity"],
+            score=item.get("rel", 0.0),
+            similarity=item.get("similarity", 0.0),
             text_score=0.0,
             dense_rank=None,
             text_rank=None,

@@ -12,6 +12,7 @@ from django.apps import apps
 
 from chat.golden import GoldenQuestion
 
+REVIEWS, GOLDEN_QUESTIONS = "telemetry.Review", "retrieval.GoldenQuestion"
 MOST_REVIEWS = 20_000
 
 Judgement = Literal["approved", "corrected", "rejected"]
@@ -43,7 +44,7 @@ class KnownQuestion:
 
 def reviewed_answers(tenant: str, since: datetime, until: datetime) -> tuple[ReviewedAnswer, ...]:
     """The latest `MOST_REVIEWS` decided in [since, until), newest first."""
-    model: Any = apps.get_model("telemetry", "Review")
+    model: Any = apps.get_model(REVIEWS)
     rows = model.objects.filter(tenant=tenant, decided_at__gte=since, decided_at__lt=until)
     return tuple(
         ReviewedAnswer(
@@ -62,7 +63,7 @@ def reviewed_answers(tenant: str, since: datetime, until: datetime) -> tuple[Rev
 
 def known_questions(tenant: str, until: datetime) -> tuple[KnownQuestion, ...]:
     """The golden questions in use that were there before `until`, newest first."""
-    model: Any = apps.get_model("retrieval", "GoldenQuestion")
+    model: Any = apps.get_model(GOLDEN_QUESTIONS)
     rows = model.objects.filter(tenant=tenant, is_active=True, created_at__lt=until)
     return tuple(
         KnownQuestion(

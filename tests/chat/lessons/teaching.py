@@ -59,8 +59,9 @@ def reviewed(
 
 
 def known(text: str, *answers: str, document: str = "Bagagem", answerable: bool | None = True) -> KnownQuestion:
-    passage = {**OPEN, **HELD_OUT}.get(document, "")
-    golden = GoldenQuestion(text, answers, document if passage else "", passage, answerable, kind="fact")
+    """A golden question on the document; one that nothing answers is on none."""
+    place = (document, {**OPEN, **HELD_OUT}[document]) if answers else ("", "")
+    golden = GoldenQuestion(text, answers, *place, answerable, kind="fact")
     return KnownQuestion(str(next(_ids)), golden, timezone.now())
 
 
