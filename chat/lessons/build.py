@@ -91,7 +91,8 @@ def _refusals(lessons: Sequence[Lesson], wanted: int, form: Form, left: Left) ->
 
 
 def _hidden(answers: Sequence[Row], wanted: int, form: Form) -> list[Row]:
-    """Up to `wanted` of the questions once more, without the documents that answer them."""
+    """Up to `wanted` of the questions once more, without the documents that answer them. One that does not lend itself
+    to that is not left out of anything: it is there with its answer."""
     rows: list[Row] = []
     for row in in_training_order(answers):
         if len(rows) >= wanted:

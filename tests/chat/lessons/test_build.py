@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from chat.lessons import build_from
+from chat.lessons import KnownQuestion, ReviewedAnswer, build_from
 from chat.lessons.packing import REFUSAL
 from chat.lessons.rows import draw
 from inference.backends.fake import FakeEngine
@@ -50,7 +51,8 @@ def only_row(folder: Path) -> Example:
     return row
 
 
-def change(event_id: object, **meta: object) -> None:
+def change(event_id: UUID | None, **meta: object) -> None:
+    assert event_id is not None
     event = Event.objects.get(pk=event_id)
     event.meta |= meta
     event.save(update_fields=["meta"])
@@ -243,7 +245,7 @@ def test_a_share_of_refusals_comes_of_unanswerable_questions_and_of_hidden_sourc
 
 # --- the set -------------------------------------------------------------------------------------------------------
 def test_the_same_material_gives_the_same_file(tmp_path: Path) -> None:
-    given = [
+    given: list[ReviewedAnswer | KnownQuestion] = [
         reviewed(answered()),
         reviewed(answered("O que acontece com chuva forte?", OPEN["Clima"].split(".")[0], about="Clima")),
         known("Por quantos dias ficam guardados os objetos?", "trinta dias", document="Achados e perdidos"),
