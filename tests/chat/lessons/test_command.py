@@ -23,7 +23,7 @@ def _something_to_learn(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What people said is given here, whoever else keeps it."""
     fill_library()
     given = material(reviewed(answered()), reviewed(answered("Que mala?"), verdict="rejected"))
-    monkeypatch.setattr("chat.lessons.build.material", lambda now: given)
+    monkeypatch.setattr("chat.lessons.building.material", lambda now: given)
 
 
 def test_it_prints_one_object_with_path_and_manifest(tmp_path: Path) -> None:
