@@ -37,6 +37,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Examinations"), "fact_check", "inference.examination"),
             (_("Calibrations"), "query_stats", "chat.calibration"),
             (_("Dataset exports"), "dataset", "telemetry.datasetexport"),
+            (_("Training sets"), "school", "telemetry.trainingset"),
         ),
     ),
     (
@@ -54,6 +55,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
         (
             (_("Answer settings"), "tune", "chat.chatsettingsrevision"),
             (_("Differences by group"), "groups", "chat.grouppolicyrevision"),
+            (_("Learning loop"), "autorenew", "telemetry.loopsettings"),
             (_("Scheduled tasks"), "schedule", "django_celery_beat.periodictask"),
             (_("Audit trail"), "history", "admin.logentry"),
         ),

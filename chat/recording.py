@@ -112,6 +112,7 @@ def _record_retrieval(retrieval: Retrieval, confidence: Confidence) -> UUID:
     ]
     meta: dict[str, Json] = {"query": retrieval.query, "items": items, "features": dict(confidence.reading.features)}
     meta |= {"embedder": retrieval.embedder, "generation": retrieval.generation}
+    meta |= {"terms": {term.term: round(term.idf, 4) for term in retrieval.terms}, "chunkCount": retrieval.chunk_count}
     return events.record(EventKind.RETRIEVAL, value=len(items), meta=meta, tenant=settings.PRIMARY_TENANT_ID)
 
 

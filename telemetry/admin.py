@@ -1,6 +1,6 @@
 """Screens of telemetry: answered questions with their whole path, events, feedback, exports. Screens only.
 
-Those of money are in `telemetry.money_screens`."""
+Those of money are in `telemetry.money_screens`, those of the learning loop in `telemetry.loop_screens`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,20 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
+from telemetry.loop_screens import LoopSettingsAdmin, TrainingSetAdmin
 from telemetry.models import DatasetExport, Event, Feedback, Question, scope_in_words
 from telemetry.money_screens import ExchangeRateAdmin, LedgerEntryAdmin, ModelPriceAdmin, ReservationAdmin
 from telemetry.question_path import question_path, total_ms
 from telemetry.screens import PeriodFilter, ReadOnlyAdmin
 
-__all__ = ["ExchangeRateAdmin", "LedgerEntryAdmin", "ModelPriceAdmin", "ReservationAdmin"]
+__all__ = [
+    "ExchangeRateAdmin",
+    "LedgerEntryAdmin",
+    "LoopSettingsAdmin",
+    "ModelPriceAdmin",
+    "ReservationAdmin",
+    "TrainingSetAdmin",
+]
 
 ROUTE_LABELS = {"local": "success", "fallback": "info", "abstain": "warning", "failed": "danger"}
 STATE_LABELS = {

@@ -340,3 +340,151 @@ class DatasetExport(models.Model):
 
     def __str__(self) -> str:
         return f"{timezone.localtime(self.created_at):%d/%m/%Y %H:%M}"
+
+
+class TrainingSet(models.Model):
+    """What an adapter was, or may be, trained on: a folder with its rows, kept here too so that they can be traced.
+
+    `tainted_at` says since when it must not be trained on any more, for instance because a person in it was erased.
+    """
+
+    id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
+    tenant = models.CharField(_("tenant"), max_length=64)
+    created_at = models.DateTimeField(_("made at"))
+    path = models.CharField(_("folder"), max_length=500)
+    rows = models.PositiveIntegerField(_("rows"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    manifest = models.JSONField(_("manifest"), default=dict)
+    tainted_at = models.DateTimeField(_("tainted since"), null=True)
+    taint_reason = models.CharField(_("why tainted"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("training set")
+        verbose_name_plural = _("training sets")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{timezone.localtime(self.created_at):%d/%m/%Y %H:%M}"
+
+
+class TrainingRow(models.Model):
+    """Where one row of a training set comes from: a reviewed answer, a golden question, and whose question it was.
+
+    `review_id` and `golden_id` are their keys as text, "" where there is none; `document_ids` are the documents whose
+    text the row shows.
+    """
+
+    class Origin(models.TextChoices):
+        APPROVED = "approved", _("approved answer")
+        CORRECTED = "corrected", _("corrected answer")
+        GOLDEN = "golden", _("golden question")
+        REFUSAL = "refusal", _("refusal")
+
+    training_set = models.ForeignKey(
+        TrainingSet, on_delete=models.CASCADE, related_name="training_rows", verbose_name=_("training set")
+    )
+    position = models.PositiveIntegerField(_("line"))
+    row_id = models.CharField(_("row"), max_length=80)
+    origin = models.CharField(_("origin"), max_length=12, choices=Origin.choices)
+    event_id = models.UUIDField(_("answer"), null=True)
+    review_id = models.CharField(_("review"), max_length=40, blank=True)
+    golden_id = models.CharField(_("golden question"), max_length=40, blank=True)
+    user_id = models.BigIntegerField(_("user"), null=True)
+    key_id = models.BigIntegerField(_("API key"), null=True)
+    document_ids = ArrayField(models.UUIDField(), verbose_name=_("documents"), default=list)
+
+    class Meta:
+        verbose_name = _("row of a training set")
+        verbose_name_plural = _("rows of training sets")
+        ordering = ("training_set", "position")
+        indexes = (
+            models.Index(fields=("event_id",), name="telemetry_rows_of_event"),
+            models.Index(fields=("user_id",), name="telemetry_rows_of_person"),
+        )
+        constraints = (models.UniqueConstraint(fields=("training_set", "position"), name="telemetry_one_row_a_line"),)
+
+    def __str__(self) -> str:
+        return self.row_id
+
+
+class LoopSettings(models.Model):
+    """What staff decide about the nightly loop; one row a tenant, `telemetry.loop_settings` reads it.
+
+    Hyper-parameters left empty are those of the training profile.
+    """
+
+    tenant = models.CharField(_("tenant"), max_length=64, unique=True, editable=False)
+    paused = models.BooleanField(
+        _("paused"),
+        default=False,
+        help_text=_("While paused nothing is trained or promoted at night. What serves goes on serving."),
+    )
+    min_new_rows = models.PositiveIntegerField(
+        _("fewest new reviews"),
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+        help_text=_("So many answers must have been reviewed since the last training before a new one begins."),
+    )
+    include_provider = models.BooleanField(
+        _("learn from answers of the paid API"),
+        default=False,
+        help_text=_("Check first that the provider's terms allow training on them."),
+    )
+    refusal_share = models.FloatField(
+        _("share of refusals"),
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
+        help_text=_(
+            "How much of the lessons, from 0 to 0.5, shows the model to say that the context does not answer. The "
+            "bundled model bears none: it then refuses what it could answer. Leave it at 0 unless a larger model was "
+            "examined with it."
+        ),
+    )
+    epochs = models.FloatField(
+        _("passes over the lessons"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.1), MaxValueValidator(10.0)],
+        help_text=_("Empty: as the training profile has it."),
+    )
+    learning_rate = models.FloatField(
+        _("learning rate"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1e-6), MaxValueValidator(1e-2)],
+        help_text=_("Empty: as the training profile has it. Lower it if a training diverges."),
+    )
+    rank = models.PositiveIntegerField(
+        _("rank of the adapter"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(256)],
+        help_text=_("Empty: as the training profile has it. Higher learns more, and makes larger files."),
+    )
+    batch_size = models.PositiveIntegerField(
+        _("lessons a step"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(64)],
+        help_text=_("Empty: as the training profile has it. Lower it if memory runs out."),
+    )
+    max_length = models.PositiveIntegerField(
+        _("longest lesson (tokens)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(256), MaxValueValidator(32_768)],
+        help_text=_("Empty: as the training profile has it. Longer lessons are left out."),
+    )
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("learning loop")
+        verbose_name_plural = _("learning loop")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(refusal_share__gte=0, refusal_share__lte=0.5), name="telemetry_refusals_at_most_half"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return gettext("Learning loop")

@@ -25,7 +25,16 @@ from telemetry import events
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
-from telemetry.models import BudgetLimit, DatasetExport, ExchangeRate, LedgerEntry, ModelPrice, Reservation
+from telemetry.models import (
+    BudgetLimit,
+    DatasetExport,
+    ExchangeRate,
+    LedgerEntry,
+    LoopSettings,
+    ModelPrice,
+    Reservation,
+    TrainingSet,
+)
 
 TENANT = "default"
 REPORT = {
@@ -122,6 +131,15 @@ def installation(owner: User, document: Document) -> User:
     now = timezone.now()
     DatasetExport.objects.create(
         tenant=TENANT, state="done", formats=["messages"], since=now, until=now, rows=3, manifest={"rows": 3}
+    )
+    LoopSettings.objects.create(tenant=TENANT, min_new_rows=40)
+    TrainingSet.objects.create(
+        tenant=TENANT,
+        created_at=now,
+        path="var/train/training-sets/2026-11-23-023000",
+        rows=2,
+        sha256="a" * 64,
+        manifest={"origins": {"approved": 2}, "excluded": {"near_duplicate": {"rows": 3, "examples": []}}},
     )
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)

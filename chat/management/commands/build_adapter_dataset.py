@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
 import random
-import re
 import uuid
 from argparse import ArgumentParser
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from chat.evidence import Packed, pack, sentence_vectors, term_weights, weigh_sentences
-from chat.prompts import DEFAULT_SYSTEM_PROMPT, PackedPassage, build_messages
-from retrieval.embeddings import get_embedder
+from chat.evidence import Packed, pack, term_weights
+from chat.lessons.packing import BUDGETS, REFUSAL, as_line, best_answer, idf_over, weigh_evidence
+from chat.prompts import DEFAULT_SYSTEM_PROMPT
 from retrieval.results import QueryTerm, RetrievedChunk
-from retrieval.text import fold, split_sentences, tokens
+from retrieval.text import tokens
 
-BUDGETS = (100, 160, 240, 360)  # tokens of context: several, so that none becomes a condition of answering well
 DISTRACTORS = (0, 1, 1, 2, 3)
-REFUSAL = "O contexto não responde a esta pergunta."
-EXPLAINS = re.compile(r"(?:como|por ?que|explique|descreva|o que (?:e|sao|significa)|qual (?:e )?a diferenca)\b")
 HELD_OUT = ("POSCOMP", "TCC", "MEC", "EXERCICIOS_DOMICILIARES", "MONOGRAFIA")
 
 
@@ -120,9 +114,8 @@ def read_golden(path: Path) -> Collection:
 def packed_rows(collection: Collection, rng: random.Random, refusals: float = 0.0) -> Iterator[dict[str, Any]]:
     """One row a question whose answer is among the evidence packed for it; of a share of them the passage is left out
     and the answer says so."""
-    embedder = get_embedder()
     stems = [frozenset(tokens(passage)) for passage in collection.passages]
-    idf = _idf(stems)
+    idf = idf_over(stems)
     for example in collection.examples:
         refused = rng.random() < refusals
         distractors = rng.choice(DISTRACTORS) or int(refused)
@@ -131,54 +124,18 @@ def packed_rows(collection: Collection, rng: random.Random, refusals: float = 0.
             chunks = [chunk for chunk in chunks if chunk.chunk_id != example.passage]
         terms = [QueryTerm(term, idf.get(term, 0.0)) for term in dict.fromkeys(tokens(example.question))]
         weights = term_weights(terms, len(collection.passages))
-        sentences = [sentence_vectors(embedder.id, chunk.text) for chunk in chunks]
-        weighed = weigh_sentences(embedder.query(example.question), chunks, sentences, weights)
-        packed = pack(chunks, weighed, rng.choice(BUDGETS))
-        row = _completed(example, packed, REFUSAL) if refused else _row(example, packed)
-        if row:
-            yield row
+        packed = pack(chunks, weigh_evidence(example.question, chunks, weights), rng.choice(BUDGETS))
+        reply = REFUSAL if refused else _reply(example, packed)
+        if reply:
+            line = as_line(example.id, example.question, packed.passages, reply, system_prompt=DEFAULT_SYSTEM_PROMPT)
+            yield line | {"answers": list(example.answers)}
 
 
-def _row(example: Example, packed: Packed) -> dict[str, Any] | None:
+def _reply(example: Example, packed: Packed) -> str | None:
     numbered = zip(packed.passages, packed.chunks, strict=True)
     gold = next((passage for passage, chunk in numbered if chunk.chunk_id == example.passage), None)
-    if gold is None:
-        return None
-    found = [answer for answer in example.answers if answer in gold.text] or _worded(example, gold)
-    if not found:
-        return None
-    return _completed(example, packed, f"{_said(example.question, max(found, key=len), gold.text)} [{gold.number}].")
-
-
-def _said(question: str, answer: str, evidence: str) -> str:
-    """As much as the question asks for: the fact, or the whole sentence that explains it."""
-    if EXPLAINS.match(fold(question)):
-        whole = next((each.text for each in split_sentences(evidence) if answer in each.text), answer)
-        return _sentence(whole)
-    return _sentence(answer)
-
-
-def _completed(example: Example, packed: Packed, reply: str) -> dict[str, Any]:
-    messages = build_messages(example.question, packed.passages, system_prompt=DEFAULT_SYSTEM_PROMPT)
-    return {
-        "id": example.id,
-        "prompt": [asdict(message) for message in messages],
-        "completion": [{"role": "assistant", "content": reply}],
-        "answers": list(example.answers),
-    }
-
-
-def _worded(example: Example, gold: PackedPassage) -> list[str]:
-    """Answers in people's own words count where nearly all their words are in the evidence."""
-    offered = set(tokens(gold.text))
-    return [
-        answer for answer in example.answers if (said := set(tokens(answer))) and len(said & offered) >= 0.8 * len(said)
-    ]
-
-
-def _sentence(answer: str) -> str:
-    text = answer.strip().rstrip(".;,:").strip()
-    return text[:1].upper() + text[1:]
+    said = gold and best_answer(example.question, example.answers, gold.text)
+    return f"{said} [{gold.number}]." if gold and said else None
 
 
 def _retrieved(
@@ -213,12 +170,6 @@ def _overlaps(question: str, passages: Sequence[frozenset[str]], idf: Mapping[st
     """The idf of the question's stems found in each passage."""
     asked = set(tokens(question))
     return [sum(idf[stem] for stem in asked & stems) for stems in passages]
-
-
-def _idf(passages: Sequence[frozenset[str]]) -> dict[str, float]:
-    """BM25's idf of each stem over the passages."""
-    holding = Counter(stem for stems in passages for stem in stems)
-    return {stem: math.log1p((len(passages) - n + 0.5) / (n + 0.5)) for stem, n in holding.items()}
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> int:

@@ -1,0 +1,84 @@
+"""What lessons are made of: answers that staff reviewed, and golden questions. Askers' feedback is not among it: it
+says what to look at, and who may click may not teach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.apps import apps
+
+from chat.golden import GoldenQuestion
+
+REVIEWS, GOLDEN_QUESTIONS = "telemetry.Review", "retrieval.GoldenQuestion"
+MOST_REVIEWS = 20_000
+
+Judgement = Literal["approved", "corrected", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedAnswer:
+    """What a member of staff said of an answer; `correction` is "" but where it was corrected."""
+
+    id: str
+    event_id: UUID
+    verdict: Judgement
+    question: str
+    reply: str
+    correction: str
+    reviewer_id: int | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownQuestion:
+    """A golden question that is in use; `event_id` is the answer it was made from, where it was."""
+
+    id: str
+    golden: GoldenQuestion
+    created_at: datetime
+    event_id: UUID | None = None
+
+
+def reviewed_answers(tenant: str, since: datetime, until: datetime) -> tuple[ReviewedAnswer, ...]:
+    """The latest `MOST_REVIEWS` decided in [since, until), newest first."""
+    model: Any = apps.get_model(REVIEWS)
+    rows = model.objects.filter(tenant=tenant, decided_at__gte=since, decided_at__lt=until)
+    return tuple(
+        ReviewedAnswer(
+            id=str(row.pk),
+            event_id=row.event_id,
+            verdict=row.verdict,
+            question=row.question,
+            reply=row.reply,
+            correction=row.correction or "",
+            reviewer_id=row.reviewer_id,
+            decided_at=row.decided_at,
+        )
+        for row in rows.order_by("-decided_at", "-pk")[:MOST_REVIEWS]
+    )
+
+
+def known_questions(tenant: str, until: datetime) -> tuple[KnownQuestion, ...]:
+    """The golden questions in use that were there before `until`, newest first."""
+    model: Any = apps.get_model(GOLDEN_QUESTIONS)
+    rows = model.objects.filter(tenant=tenant, is_active=True, created_at__lt=until)
+    return tuple(
+        KnownQuestion(
+            id=str(row.pk),
+            golden=GoldenQuestion(
+                text=row.question,
+                answers=tuple(row.answers),
+                document=row.document or "",
+                passage=row.passage or "",
+                answerable=row.answerable,
+                kind=row.kind or "",
+                earlier=tuple(row.earlier),
+            ),
+            created_at=row.created_at,
+            event_id=row.event_id,
+        )
+        for row in rows.order_by("-created_at", "-pk")
+    )
