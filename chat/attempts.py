@@ -72,15 +72,17 @@ def answer_locally(
     if policy.answer_mode != Mode.GENERATE:
         quotation = quote(question, packed, sentences)
         if quotation is not None and policy.answer_mode == Mode.EXCERPT:
-            pointing = _pointing(question, packed, quotation, policy, deadline_s=deadline_s, priority=priority)
-            return (yield from _excerpt(pointing, quotation, packed, engine or get_engine(), cancelled))
+            pointing = pointing_for(
+                question, packed, quotation, policy=policy, deadline_s=deadline_s, priority=priority
+            )
+            return (yield from excerpt(pointing, quotation, packed, engine or get_engine(), cancelled))
         if quotation is not None or policy.answer_mode == Mode.QUOTE:
             return _quoted(quotation, packed, LocalFailure.UNSUPPORTED)
-    request = request_for(question, packed, policy=policy, deadline_s=deadline_s, priority=priority)
+    asked = request_for(question, packed, policy=policy, deadline_s=deadline_s, priority=priority)
     give_back_connection()  # the model may take seconds; the connection serves others meanwhile
     started = time.monotonic()
     try:
-        with closing((engine or get_engine()).generate(request, cancelled=cancelled)) as parts:  # type: ignore[type-var]  # a generator
+        with closing((engine or get_engine()).generate(asked, cancelled=cancelled)) as parts:  # type: ignore[type-var]  # a generator
             said = yield from draft(parts, packed.checked, strict=True)
     except (EngineBusy, DeadlineExceeded) as exc:
         return Outcome(packed=packed, failure=LocalFailure.OVERLOAD, error=exc)
@@ -184,8 +186,8 @@ def _drafted(said: Draft, packed: Packed, generate_ms: float) -> Outcome:
     )
 
 
-def _pointing(
-    question: str, packed: Packed, quotation: Quotation, policy: ChatPolicy, *, deadline_s: float, priority: Priority
+def pointing_for(
+    question: str, packed: Packed, quotation: Quotation, *, policy: ChatPolicy, deadline_s: float, priority: Priority
 ) -> GenerationRequest | None:
     """What asks the model which words of the quotation answer; None where it is more than a sentence."""
     if quotation.sentence is None:
@@ -199,12 +201,12 @@ def _pointing(
     )
 
 
-def _excerpt(
+def excerpt(
     request: GenerationRequest | None,
     quotation: Quotation,
     packed: Packed,
     engine: Engine,
-    cancelled: Callable[[], bool],
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Attempt:
     """The quotation, cut by the model; whole where the model cannot say or has no time: it answers as it stands."""
     outcome = _quoted(quotation, packed, LocalFailure.UNSUPPORTED)

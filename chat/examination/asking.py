@@ -11,10 +11,13 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from chat.attempts import excerpt
 from chat.drafting import draft
 from chat.examination.prompts import Prompt
-from inference.engine import Delta, Engine, GenerationPart, ServedAdapter
+from chat.quotation import Quotation
+from inference.engine import Delta, Engine, GenerationPart, GenerationRequest, ServedAdapter
 
+STOPPED = "gate"
 AT_A_TIME = 25  # questions before the next model's turn: a machine that gets busy slows all of them alike
 
 Arms = Mapping[str, ServedAdapter | None]
@@ -24,7 +27,7 @@ Written = dict[tuple[str, str], "Answered"]
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What a model wrote until it ended or failed its check, and what of it the chat would show. `fault` is "" where
-    it passed; `cited` are the numbers of passages."""
+    it passed, `STOPPED` where the gate let no model be asked; `cited` are the numbers of passages."""
 
     arm: str
     key: str
@@ -53,7 +56,7 @@ def ask_all(
                 if open_ones:
                     engine.serve_adapter(adapter)
                 for prompt in open_ones:
-                    answered = _ask(engine, arm, prompt)
+                    answered = _ask(engine, arm, prompt) if prompt.passes else _stopped(arm, prompt)
                     written[arm, prompt.key] = answered
                     out.write(json.dumps(asdict(answered), ensure_ascii=False) + "\n")
                     out.flush()
@@ -63,10 +66,43 @@ def ask_all(
     return written
 
 
+def _stopped(arm: str, prompt: Prompt) -> Answered:
+    """What the gate keeps from every model."""
+    return Answered(arm, prompt.key, "", "", STOPPED, (), 0.0, 0)
+
+
 def _ask(engine: Engine, arm: str, prompt: Prompt) -> Answered:
+    if prompt.quotation is not None:
+        return _cut(engine, arm, prompt, prompt.quotation)
+    if prompt.request is None:
+        return _stopped(arm, prompt)
+    return _write(engine, arm, prompt, prompt.request)
+
+
+def _cut(engine: Engine, arm: str, prompt: Prompt, quotation: Quotation) -> Answered:
+    cutting = excerpt(prompt.request, quotation, prompt.packed, engine)
+    while True:
+        try:
+            next(cutting)
+        except StopIteration as stop:
+            outcome = stop.value
+            break
+    return Answered(
+        arm=arm,
+        key=prompt.key,
+        text=outcome.text,
+        shown=outcome.text,
+        fault="",
+        cited=tuple(sorted(outcome.cited)),
+        latency_ms=round(outcome.generate_ms, 1),
+        tokens=0,
+    )
+
+
+def _write(engine: Engine, arm: str, prompt: Prompt, request: GenerationRequest) -> Answered:
     heard: list[str] = []
     started = time.monotonic()
-    with closing(engine.generate(prompt.request)) as parts:  # type: ignore[type-var]  # a generator
+    with closing(engine.generate(request)) as parts:  # type: ignore[type-var]  # a generator
         drafting = draft(_overheard(parts, heard), prompt.packed.checked, strict=True)
         while True:
             try:

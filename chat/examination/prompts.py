@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from chat import calibration, control
-from chat.attempts import request_for
+from chat.attempts import Mode, pointing_for, request_for
 from chat.confidence import Confidence, read, score
 from chat.control import ChatPolicy
 from chat.evaluation.asking import GREEDY
@@ -19,6 +19,7 @@ from chat.evidence import EVIDENCE_PASSAGES, Packed, pack
 from chat.examination.questions import ExamQuestion
 from chat.followups import readings
 from chat.golden import find_sources
+from chat.quotation import Quotation, quote
 from inference.engine import GenerationRequest, Priority
 from inference.verdict import Case
 from retrieval.results import Hidden, Retrieval, SearchScope
@@ -30,32 +31,44 @@ SHORT_QUESTION, SHORT_ANSWER = 8, 4  # words, up to which it is short
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One question as every model is asked it. `key` names it in the file of answers."""
+    """One question as every model is asked it. `key` names it in the file of answers.
+
+    `quotation` is what the chat would quote, for the model to cut where `request` says so; None where the model is to
+    write. `passes` is whether the gate would let the question through: for the others no model is asked.
+    """
 
     question: ExamQuestion
     hidden: bool
     packed: Packed
-    request: GenerationRequest
+    quotation: Quotation | None
+    request: GenerationRequest | None
+    passes: bool
     case: Case
     key: str
 
     @property
     def text(self) -> str:
         """All that the model reads."""
-        return "\n".join(message.content for message in self.request.messages)
+        return "\n".join(f"{passage.name}\n{passage.text}" for passage in self.packed.passages) + self.question.question
 
 
 def prompts_of(
     questions: Sequence[ExamQuestion], collections: Sequence[str], progress: Callable[[int, int], None]
 ) -> list[Prompt]:
     """In order; without those for which the search brings nothing, since the chat asks no model then."""
-    with control.instead(**GREEDY):
+    with control.instead(**GREEDY, **_as_a_model_is_asked()):
         policy = control.current()
         found = []
         for done, question in enumerate(questions, start=1):
             found += list(_turns(question, collections, policy))
             progress(done, len(questions))
     return found
+
+
+def _as_a_model_is_asked() -> dict[str, str]:
+    """The mode in force; where it quotes without asking a model, the one that lets a model cut."""
+    mode = control.current().answer_mode
+    return {"answer_mode": mode if mode == Mode.GENERATE else Mode.EXCERPT}
 
 
 def _turns(question: ExamQuestion, collections: Sequence[str], policy: ChatPolicy) -> Iterator[Prompt]:
@@ -71,12 +84,21 @@ def _prompt(question: ExamQuestion, hidden: Hidden, scope: SearchScope, policy: 
     retrieval, confidence = _search(question, hidden, scope, policy)
     if not retrieval.selected:
         return None
-    packed = pack(retrieval.selected, confidence.reading.sentences, policy.prompt_context_tokens)
-    request = request_for(retrieval.query, packed, policy=policy, deadline_s=DEADLINE_S, priority=Priority.BATCH)
+    sentences = confidence.reading.sentences
+    packed = pack(retrieval.selected, sentences, policy.evidence_tokens)
+    quotation = quote(retrieval.query, packed, sentences) if policy.answer_mode == Mode.EXCERPT else None
+    asked = request_for(retrieval.query, packed, policy=policy, deadline_s=DEADLINE_S, priority=Priority.BATCH)
+    request: GenerationRequest | None = asked
+    if quotation is not None:
+        request = pointing_for(
+            retrieval.query, packed, quotation, policy=policy, deadline_s=DEADLINE_S, priority=Priority.BATCH
+        )
     is_hidden = hidden != Hidden()
-    written = "\n".join(message.content for message in request.messages)
+    written = "\n".join(message.content for message in asked.messages)
     key = hashlib.sha256(f"{is_hidden}\n{written}".encode()).hexdigest()[:24]
-    return Prompt(question, is_hidden, packed, request, _case(question, is_hidden), key)
+    case = _case(question, is_hidden)
+    passes = not case.must_refuse or confidence.value >= policy.tau
+    return Prompt(question, is_hidden, packed, quotation, request, passes, case, key)
 
 
 def _search(

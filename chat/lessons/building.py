@@ -105,7 +105,7 @@ def _form(policy: LoopPolicy) -> Form:
     answering = control.current()
     return Form(
         system_prompt=answering.system_prompt,
-        context_tokens=answering.prompt_context_tokens,
+        context_tokens=answering.evidence_tokens,
         max_tokens=int(policy.profile.get("max_length", TrainingProfile().max_length)),
     )
 

@@ -6,7 +6,6 @@ What the shipped adapter was made with (`build_adapter_dataset`) and what a nigh
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,12 +15,11 @@ from chat.evidence import EVIDENCE_PASSAGES, Weighed, sentence_vectors, weigh_se
 from chat.prompts import PackedPassage, build_messages
 from retrieval.embeddings import get_embedder
 from retrieval.results import RetrievedChunk
-from retrieval.text import fold, split_sentences, tokens
+from retrieval.text import split_sentences, tokens
 
-BUDGETS = (100, 160, 240, 360)  # tokens of context: several, so that none becomes a condition of answering well
+BUDGETS = (100, 160, 240)  # tokens of context: several, so that none becomes a condition of answering well
 REFUSAL = "O contexto não responde a esta pergunta."
 WORDED_SHARE = 0.8  # of the words of an answer in people's own words that must stand in the evidence
-EXPLAINS = re.compile(r"(?:como|por ?que|explique|descreva|o que (?:e|sao|significa)|qual (?:e )?a diferenca)\b")
 
 
 def idf_over(passages: Sequence[frozenset[str]]) -> dict[str, float]:
@@ -39,14 +37,14 @@ def weigh_evidence(question: str, chunks: Sequence[RetrievedChunk], weights: Map
     return weigh_sentences(embedder.query(question), read, sentences, weights)
 
 
-def best_answer(question: str, answers: Sequence[str], evidence: str) -> str | None:
-    """The fullest of the answers that the evidence holds, as much of it as the question asks for: the fact, or the
-    whole sentence that explains it. Answers in people's own words count where nearly all their words stand there."""
+def best_answer(answers: Sequence[str], evidence: str, *, whole: bool) -> str | None:
+    """The fullest of the answers that the evidence holds: as it is, or the `whole` sentence that holds it. Answers in
+    people's own words count where nearly all their words stand there."""
     found = [answer for answer in answers if answer in evidence] or _worded(answers, evidence)
     if not found:
         return None
     answer = max(found, key=len)
-    if EXPLAINS.match(fold(question)):
+    if whole:
         answer = next((each.text for each in split_sentences(evidence) if answer in each.text), answer)
     text = answer.strip().rstrip(".;,:").strip()
     return text[:1].upper() + text[1:]

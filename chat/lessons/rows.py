@@ -100,7 +100,7 @@ def _target(lesson: Lesson, packed: Packed) -> str:
 def _refusal(lesson: Lesson, packed: Packed) -> str:
     """That the context does not say; not where what is shown would bear the answer after all."""
     borne = lesson.reply and checked(renumbered(lesson.reply, {}), packed.passages)
-    if borne or any(best_answer(lesson.question, lesson.answers, passage.text) for passage in packed.passages):
+    if borne or any(best_answer(lesson.answers, passage.text, whole=False) for passage in packed.passages):
         raise LeftOut(Exclusion.CONTRADICTED)
     return REFUSAL
 
@@ -113,7 +113,7 @@ def _reply_in(lesson: Lesson, packed: Packed) -> str:
 
 def _answer_in(lesson: Lesson, packed: Packed) -> str:
     for passage, chunk in zip(packed.passages, packed.chunks, strict=True):
-        if chunk.chunk_id in lesson.gold and (said := best_answer(lesson.question, lesson.answers, passage.text)):
+        if chunk.chunk_id in lesson.gold and (said := best_answer(lesson.answers, passage.text, whole=True)):
             return f"{said} [{passage.number}]."
     raise LeftOut(Exclusion.SOURCE_NOT_FOUND)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chat import control
 from chat.examination.marking import Trained
 from chat.examination.questions import ExamQuestion
 from chat.examination.running import run
@@ -65,7 +66,15 @@ def model() -> Model:
     return engine
 
 
-def test_every_model_is_asked_the_same_prompts_with_their_source_and_without(documents, registered, model) -> None:
+@pytest.fixture
+def open_gate() -> None:
+    control.revise({"tau": 0.0}, by=None)
+    control.forget()
+
+
+def test_every_model_is_asked_the_same_prompts_with_their_source_and_without(
+    documents, registered, model, open_gate
+) -> None:
     candidate, champion = registered("novo", 0.1), registered("antigo", 0.2)
     model.says = {"novo": RIGHT, "antigo": RIGHT}
     row = run(candidate.pk, QUESTIONS, champion=champion, engine=model)
@@ -74,6 +83,24 @@ def test_every_model_is_asked_the_same_prompts_with_their_source_and_without(doc
     assert asked[: row.questions] == asked[row.questions : 2 * row.questions] == asked[2 * row.questions :]
     assert row.results["refusals"] == row.questions - 2
     assert all(request.temperature == 0 for request in Model.requests)
+
+
+def test_no_model_is_asked_what_the_gate_refuses(documents, registered, model) -> None:
+    candidate = registered("novo", 0.1)
+    row = run(candidate.pk, QUESTIONS, champion=None, engine=model)
+    assert len(Model.requests) < row.total == row.done
+    assert row.results["arms"]["candidate"]["refused"]["value"] == 1.0
+
+
+def test_a_model_that_cuts_quotations_is_examined_by_what_it_cuts(documents, registered, model) -> None:
+    control.revise({"answer_mode": "quote_first"}, by=None)
+    control.forget()
+    candidate = registered("novo", 0.1)
+    model.says = {"novo": "€ 98 por adulto"}
+    row = run(candidate.pk, QUESTIONS[:1], champion=None, engine=model)
+    ours, base = row.results["arms"]["candidate"], row.results["arms"]["base"]
+    assert all(request.pointing is not None for request in Model.requests)
+    assert ours["f1"]["value"] > base["f1"]["value"] > 0  # who points at nothing leaves the quotation whole
 
 
 def test_the_verdict_says_in_codes_why_so_few_questions_decide_nothing(documents, registered, model) -> None:
@@ -97,7 +124,7 @@ def test_what_passed_the_check_counts_and_a_refusal_counts_where_it_is_due(docum
     assert base["refused"]["value"] == 1.0
 
 
-def test_whoever_was_killed_goes_on_where_it_stopped(documents, registered, model) -> None:
+def test_whoever_was_killed_goes_on_where_it_stopped(documents, registered, model, open_gate) -> None:
     candidate = registered("novo", 0.1)
     row = run(candidate.pk, QUESTIONS, champion=None, engine=model)
     lines = examinations.answers_file(row).read_text().splitlines()

@@ -31,6 +31,7 @@ class Example:
     question: str
     passage: int
     answers: tuple[str, ...]
+    whole_sentences: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         parser.add_argument("--golden", type=Path, help="golden questions in JSON lines (demo/golden.jsonl)")
         parser.add_argument("--hold-out", nargs="*", default=list(HELD_OUT), metavar="TITLE")
         parser.add_argument("--out", type=Path, required=True, help="folder for the two files")
-        parser.add_argument("--limit", type=int, default=450, help="examples to train on")
+        parser.add_argument("--limit", type=int, help="examples to train on, default all")
         parser.add_argument("--refusals", type=float, default=0.0, help="share of questions whose passage is left out")
         parser.add_argument("--seed", type=int, default=17)
 
@@ -106,7 +107,7 @@ def read_golden(path: Path) -> Collection:
         for row in rows
         if row["split"] == "train" and row["answerable"] and "also" not in row and not row.get("conversation")
     ]
-    examples = [Example(row["id"], row["question"], at, tuple(row["answers"])) for at, row in enumerate(kept)]
+    examples = [Example(row["id"], row["question"], at, tuple(row["answers"]), True) for at, row in enumerate(kept)]
     titles = tuple(Path(row["document"]).stem.replace("-", " ").capitalize() for row in kept)
     return Collection(titles, tuple(row["passage"] for row in kept), tuple(examples))
 
@@ -134,7 +135,7 @@ def packed_rows(collection: Collection, rng: random.Random, refusals: float = 0.
 def _reply(example: Example, packed: Packed) -> str | None:
     numbered = zip(packed.passages, packed.chunks, strict=True)
     gold = next((passage for passage, chunk in numbered if chunk.chunk_id == example.passage), None)
-    said = gold and best_answer(example.question, example.answers, gold.text)
+    said = gold and best_answer(example.answers, gold.text, whole=example.whole_sentences)
     return f"{said} [{gold.number}]." if gold and said else None
 
 

@@ -102,10 +102,10 @@ def test_citations_follow_their_passage_to_its_new_number(tmp_path: Path) -> Non
     assert "[1] Bagagem" in row.prompt[1].content
 
 
-def test_a_golden_question_is_answered_by_the_fullest_answer_its_passage_holds(tmp_path: Path) -> None:
+def test_a_golden_question_is_answered_by_the_whole_sentence_that_holds_its_answer(tmp_path: Path) -> None:
     golden = known("Por quantos dias ficam guardados os objetos?", "trinta dias", document="Achados e perdidos")
     row = only_row(learn(tmp_path, golden).path)
-    assert row.completion.startswith("Trinta dias [")
+    assert row.completion == "Objetos esquecidos na van ficam guardados no escritório por trinta dias [1]."
     assert "guardados no escritório por trinta dias" in row.prompt[1].content
 
 
