@@ -17,7 +17,13 @@ from telemetry import contacts, identifiers, names, pii
 from telemetry.gates import Gate, Look, look_at
 from telemetry.reading import read
 
-GATED = [(pattern, gate) for room in (names, identifiers) for pattern, gate in room._GATES.items()]
+NEED_A_WORD_NEAR = {identifiers._UUID, identifiers._PLATE}  # what they match is an identifier beside one of the words
+GATED = [
+    (pattern, gate)
+    for room in (names, identifiers)
+    for pattern, gate in room._GATES.items()
+    if pattern not in NEED_A_WORD_NEAR
+]
 WORDS_OF_PATTERNS = sorted(
     {word for room in (names, identifiers, contacts) for word in re.findall(r"[a-z]{2,}", inspect.getsource(room))}
 )
