@@ -95,9 +95,9 @@ def settle_interrupted(tenant: str) -> int:
         return 0
 
 
-def _settle(tenant: str, besides: UUID | None = None) -> int:
+def _settle(tenant: str) -> int:
     """For who holds the lock: whatever else says that it runs does not."""
-    running = DatasetExport.objects.filter(tenant=tenant, state=State.RUNNING).exclude(pk=besides)
+    running = DatasetExport.objects.filter(tenant=tenant, state=State.RUNNING)
     why = _(
         "It was interrupted before its end, by a restart or for lack of memory. Nothing of it is kept; export again."
     )
@@ -108,8 +108,8 @@ def _run(job: DatasetExport, target: Path, *, include_provider: bool) -> ExportR
     """A second delivery of the same job meets the export's lock, or the folder of the first."""
     try:
         with exporting_alone(job.tenant):
-            _settle(job.tenant, besides=job.pk)
-            DatasetExport.objects.filter(pk=job.pk).update(state=State.RUNNING)
+            _settle(job.tenant)  # this one too, if an earlier delivery died: it runs from here
+            DatasetExport.objects.filter(pk=job.pk).update(state=State.RUNNING, error="", finished_at=None)
             result = _write(job, target, include_provider=include_provider)
             _finish(job, state=State.DONE, path=str(result.path), rows=result.rows, manifest=result.manifest, error="")
     except ExportRunning as exc:  # perhaps of this very job, delivered twice: then it is no longer queued

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import resource
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -237,7 +236,7 @@ class TestPersonalData:
             for number in range(50):
                 if number == 5:
                     for child in multiprocessing.active_children():
-                        os.kill(child.pid, signal.SIGKILL)
+                        child.kill()
                 yield number, [("Olá", "Olá")] * 50
 
         with pytest.raises(MaskingStopped):
