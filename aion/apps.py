@@ -9,6 +9,10 @@ class AionConfig(AppConfig):
 
     def ready(self) -> None:
         from aion import checks  # noqa: F401  (registers itself)
+        from aion.provenance import provenance
+        from telemetry.provenance import tell_by
+
+        tell_by(provenance)
 
 
 class AdminConfig(admin_apps.AdminConfig):

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import localize, number_format
 from django.utils.functional import Promise, lazy
@@ -25,10 +26,10 @@ from chat.permissions import SWITCH_FORCING
 from chat.router import Paid
 from chat.screens import Change
 from chat.tau_lab.screen import compare
-from telemetry.export_jobs import request_export
+from telemetry.export_jobs import request_export, settle_interrupted
 from telemetry.models import DatasetExport
 
-STUCK_AFTER = timedelta(hours=1)  # a worker that died must not disable the button for ever
+STUCK_AFTER = timedelta(hours=1)  # an export whose worker never came must not disable the button for ever
 
 
 class ActionForm(forms.Form):
@@ -182,9 +183,12 @@ def export_dataset(values: Mapping[str, Any], by: User) -> str:
 
 
 def exporting_blocked() -> str:
-    running = DatasetExport.objects.filter(state__in=(DatasetExport.State.QUEUED, DatasetExport.State.RUNNING))
-    recent = running.filter(created_at__gte=timezone.now() - STUCK_AFTER)
-    return _("An export is running; wait until it is done.") if recent.exists() else ""
+    tenant = settings.PRIMARY_TENANT_ID
+    settle_interrupted(tenant)
+    exports = DatasetExport.objects.filter(tenant=tenant)
+    waiting = Q(state=DatasetExport.State.QUEUED, created_at__gte=timezone.now() - STUCK_AFTER)
+    busy = exports.filter(waiting | Q(state=DatasetExport.State.RUNNING)).exists()
+    return _("An export is running; wait until it is done.") if busy else ""
 
 
 # --- calibration -------------------------------------------------------------------------------------------------

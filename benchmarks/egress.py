@@ -8,9 +8,7 @@ nobody is answered. `falsely_masked` is of texts without any."""
 from __future__ import annotations
 
 import json
-import re
 import threading
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from django.test import override_settings
 
 from benchmarks.lines import Line
 from benchmarks.options import Options
-from benchmarks.planted_identifiers import Planted, clean, planted
+from benchmarks.planted_identifiers import clean, leaked, planted
 from chat import control
 from chat.answers import Asker
 from chat.exceptions import FallbackFailed
@@ -32,14 +30,13 @@ from telemetry.models import BudgetLimit
 from telemetry.pii import find_personal_data
 
 PROMPTS, CLEAN_TEXTS, SEED = 500, 500, 2026
-TELLING_DIGITS = 7  # of an identifier in a row are a leak, also where the rest of it was masked
 SAID = {"choices": [{"index": 0, "delta": {"content": "Certo."}, "finish_reason": "stop"}], "usage": None}
 
 
 def measure(options: Options) -> Iterator[Line]:
     """Leaks in all and by kind, then what is masked of clean texts."""
     prompts = planted(options.limit or PROMPTS, SEED)
-    leaked: Counter[str] = Counter()
+    leaks: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     blocked = 0
     with _listening() as (url, bodies), override_settings(OPENAI_BASE_URL=url, OPENAI_API_KEY="bench"):
@@ -48,11 +45,11 @@ def measure(options: Options) -> Iterator[Line]:
             bodies.clear()
             blocked += _is_blocked(prompt.text, in_a_passage=bool(number % 2))
             asked.update(prompt.kinds)
-            leaked.update(_leaks(prompt, "".join(bodies)))
-    yield Line("all", "leaked", sum(leaked.values()) / sum(asked.values()), conditions={"n": sum(asked.values())})
+            leaks.update(leaked(prompt, "".join(bodies)))
+    yield Line("all", "leaked", sum(leaks.values()) / sum(asked.values()), conditions={"n": sum(asked.values())})
     yield Line("all", "blocked", blocked / len(prompts), conditions={"n": len(prompts)})
     for kind in sorted(asked):
-        yield Line(kind, "leaked", leaked[kind] / asked[kind], conditions={"n": asked[kind]})
+        yield Line(kind, "leaked", leaks[kind] / asked[kind], conditions={"n": asked[kind]})
     texts = clean(options.limit or CLEAN_TEXTS, SEED)
     falsely = sum(bool(find_personal_data(text)) for text in texts) / len(texts)
     yield Line("clean texts", "falsely_masked", falsely, conditions={"n": len(texts)})
@@ -78,20 +75,6 @@ def _is_blocked(text: str, *, in_a_passage: bool) -> bool:
             raise
         return True
     return False
-
-
-def _leaks(prompt: Planted, body: str) -> Iterator[str]:
-    """The kinds of what can be read in `body`: the value whole, however it is spaced, or many of its digits."""
-    seen = _bare(body)
-    for value, kind in zip(prompt.values, prompt.kinds, strict=True):
-        digits = re.sub(r"\D", "", unicodedata.normalize("NFKC", value))
-        runs = [digits[start : start + TELLING_DIGITS] for start in range(len(digits) - TELLING_DIGITS + 1)]
-        if _bare(value) in seen or any(run in seen for run in runs):
-            yield kind
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def _lift_the_limits() -> None:

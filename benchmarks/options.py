@@ -28,6 +28,7 @@ BENCHMARKS = (
     "grounding",
     "budget",
     "egress",
+    "export",
 )
 DATA_FILES = ("faquad.json", "pira.jsonl")
 NO_DATA = "no folder of faquad.json and pira.jsonl was given: add DATA=FOLDER"

@@ -31,6 +31,8 @@ _LOWER_IS_BETTER = (
         "leaked",
         "blocked",
         "falsely_masked",
+        "quarantined",
+        "peak_mb",
         "refused_right",
         "overspent_usd",
         "unbooked_usd",

@@ -1292,3 +1292,20 @@ def clean(count: int, seed: int) -> list[str]:
         seen.add(text)
         texts.append(text)
     return texts
+
+
+TELLING_DIGITS = 7  # of an identifier in a row are a leak, also where the rest of it was masked
+
+
+def leaked(prompt: Planted, body: str) -> Iterator[str]:
+    """The kinds of what can be read in `body`: the value whole, however it is spaced, or many of its digits."""
+    seen = _bare(body)
+    for value, kind in zip(prompt.values, prompt.kinds, strict=True):
+        digits = re.sub(r"\D", "", unicodedata.normalize("NFKC", value))
+        runs = [digits[start : start + TELLING_DIGITS] for start in range(len(digits) - TELLING_DIGITS + 1)]
+        if _bare(value) in seen or any(run in seen for run in runs):
+            yield kind
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", text)).casefold()

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -23,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
+from telemetry.export_jobs import settle_interrupted
 from telemetry.loop_screens import LoopSettingsAdmin, TrainingSetAdmin
 from telemetry.models import DatasetExport, Event, Feedback, Question, scope_in_words
 from telemetry.money_screens import ExchangeRateAdmin, LedgerEntryAdmin, ModelPriceAdmin, ReservationAdmin
@@ -212,6 +214,12 @@ class DatasetExportAdmin(ReadOnlyAdmin):
         "manifest",
     )
     readonly_fields = ("window", "asked_by")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetExport]:
+        """None that says it runs when its process is gone."""
+        settle_interrupted(settings.PRIMARY_TENANT_ID)
+        exports: QuerySet[DatasetExport] = super().get_queryset(request)
+        return exports
 
     def get_urls(self) -> list[Any]:
         """The manifest's download beside the usual pages."""

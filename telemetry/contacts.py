@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import phonenumbers
 
+from telemetry.gates import Gate, look_at
 from telemetry.identifiers import BETWEEN, THOUSANDS, Span
 
 _AT = re.compile(r"@|%40|[\[({<]\s?(?:a|at|arroba)\s?[\])}>]|(?<![a-z0-9])at(?![a-z0-9])|arroba", re.I)
@@ -66,19 +67,35 @@ _IN_A_FIELD = re.compile(r"(?:^|\n)[^\S\n]*[a-z]{3,20}\s{0,3}[:=]\s{0,3}$|[;.!?]
 _HOUSE = re.compile(r"[\s,;:)\]'-]*(?:apto?|ap|apartamento|fundos|casa|bloco|cep|\d{2}\.?\s?\d{3}\s?[-./]?\s?\d{3})\b")
 _NEAR_HOME = 90
 
+_ADDRESSED = Gate("at", "@", "%40", "arroba", shape=r"[\[({<]\s?a\s?[\])}>]")
+_HOUSED = Gate(
+    "rua avenida av alameda al travessa tv praca pca rodovia rod estrada largo beco viela sqn sqs quadra qd sitio"
+    " chacara cln cls",
+    *("qn", "sh"),
+    shape=r"r(?<!\wr)(?:\.| cel)",
+)
+# phonenumbers takes up to four of these between two digits; a number has at least 8 of them, after a "+" at least 6.
+_SIGN_IN_A_NUMBER = r"[-xX ()\[\].\\/~]{0,4}"
+_DIALLED = Gate(
+    shape=rf"\d(?:{_SIGN_IN_A_NUMBER}\d){{7}}|\+{_SIGN_IN_A_NUMBER}[(\[+]?{_SIGN_IN_A_NUMBER}\d(?:{_SIGN_IN_A_NUMBER}\d){{5}}"
+)
+
 
 def find_contacts(plain: str, *, phones: bool) -> Iterator[Span]:
     """Spans in `plain`, a reading; they may overlap. `phones`: whether it holds digits enough for one."""
-    low = plain.lower()
-    yield from _emails(low)
-    for match in _HANDLE.finditer(low):
-        yield *match.span(1), "PERFIL"
+    look = look_at(plain)
+    low = look.low
+    if _ADDRESSED.opens(look):
+        yield from _emails(low)
+    if "@" in low:
+        for match in _HANDLE.finditer(low):
+            yield *match.span(1), "PERFIL"
     if phones:
         yield from _telephones(plain)
         for pattern in (_CEP, _CEP_BEFORE_CITY):
             for match in pattern.finditer(low):
                 yield *match.span(), "CEP"
-    for match in _STREET.finditer(low):
+    for match in _STREET.finditer(low) if _HOUSED.opens(look) else ():
         before = low[max(0, match.start() - _NEAR_HOME) : match.start()]
         if match[1] or _AT_HOME.search(before) or _IN_A_FIELD.search(before) or _HOUSE.match(low, match.end()):
             yield *match.span(), "ENDERECO"
@@ -97,6 +114,8 @@ def _telephones(plain: str) -> Iterator[Span]:
         for match in pattern.finditer(plain):
             if not THOUSANDS.fullmatch(match[0]):
                 yield *match.span(), "TELEFONE"
+    if not _DIALLED.opens(look_at(plain)):
+        return
     for phone in phonenumbers.PhoneNumberMatcher(plain, "BR"):
         if _is_written_as_a_telephone(phone.raw_string):
             yield phone.start, phone.end, "TELEFONE"

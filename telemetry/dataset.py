@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import F, Func, JSONField, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
 
+from telemetry.corrections import corrections_of
 from telemetry.events import EventKind
-from telemetry.exceptions import PersonalDataLeft
+from telemetry.masking import Masked, Texts, mask_batches
 from telemetry.models import Event, Feedback
 from telemetry.partitions import lowest_id
-from telemetry.pii import redact_together
 
 EXAMPLES = 5  # ids of excluded answers that a manifest names for each reason
-BATCH = 500  # answers in memory at a time
+BATCH = 500  # answers in memory at a time, and masked together
 KEPT_META = (  # neither who asked nor texts that were not masked
     *("C", "tau", "reason", "mode", "route", "model", "adapter", "adapterDigest"),
     *("usage", "timings", "costUsd", "grounded", "status", "retrievalId"),
 )
+LEFT_IN_THE_DATABASE = ["prompt", "reply", "sources", "reasonText", "userId", "keyId", "conversationId", "detail"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One answer, its personal data masked for good."""
+    """One answer, its personal data masked for good, and what staff would have said instead, if they did.
+
+    `is_fit` tells whether it belongs in the dataset; an unfit one is there for its correction.
+    """
 
     id: UUID
     at: datetime
@@ -35,10 +41,20 @@ class Row:
     schema: int
     prompt: str
     reply: str
+    correction: str
+    is_fit: bool
     source: str
     vote: int | None
     meta: Mapping[str, Any]
     masked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An answer in which personal data was still found after masking: where it is, of which kinds, never the text."""
+
+    id: UUID
+    kinds: tuple[str, ...]
 
 
 @dataclass
@@ -47,6 +63,7 @@ class Tally:
 
     considered: int = 0
     rows: int = 0
+    preferences: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     masked: Counter[str] = field(default_factory=Counter)
@@ -58,71 +75,132 @@ class Tally:
             examples.append(str(event_id))
 
     def include(self, row: Row) -> None:
-        self.rows += 1
+        self.rows += row.is_fit
+        self.preferences += bool(row.correction)
         self.masked.update(row.masked)
 
     def exclusions(self) -> dict[str, Any]:
         return {reason: {"rows": n, "examples": self.examples[reason]} for reason, n in self.excluded.items()}
 
 
-def rows(*, tenant: str, since: datetime, until: datetime, include_provider: bool, tally: Tally) -> Iterator[Row]:
-    """The answers of `[since, until)` that may be trained on, oldest first, a batch in memory at a time."""
-    for event in _answers(tenant, since, until):
-        tally.considered += 1
-        reason = _why_not(event, include_provider=include_provider)
-        row = None if reason else _row(event)
-        if row is None:
-            tally.exclude(reason or "personal_data_left", event.id)
-        else:
-            tally.include(row)
-            yield row
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer event as it is read, not yet masked, and why it is no row, if it is not."""
+
+    id: UUID
+    at: datetime
+    value: float
+    schema: int
+    prompt: str
+    reply: str
+    meta: Mapping[str, Any]
+    vote: int | None
+    correction: str
+    why_not: str
+
+    def texts(self) -> Texts:
+        return (self.prompt, self.reply, self.correction) if self.correction else (self.prompt, self.reply)
 
 
-def _answers(tenant: str, since: datetime, until: datetime) -> Iterator[Event]:
+def rows(
+    *, tenant: str, since: datetime, until: datetime, include_provider: bool, tally: Tally
+) -> Iterator[Row | Quarantined]:
+    """The answers of `[since, until)` that may be trained on or learned from, oldest first, few in memory at a time.
+
+    Raises MaskingStopped where a process that masks died.
+    """
+    pages = read_answers(tenant, since, until, include_provider=include_provider)
+    for page, masked in mask_batches(_fit_to_mask(pages, tally)):
+        for answer, texts in zip(page, masked, strict=True):
+            if texts.left:
+                tally.exclude("personal_data_left", answer.id)
+                yield Quarantined(answer.id, texts.left)
+            else:
+                row = _row(answer, texts)
+                tally.include(row)
+                yield row
+
+
+def _fit_to_mask(pages: Iterator[list[Answer]], tally: Tally) -> Iterator[tuple[list[Answer], list[Texts]]]:
+    """Count what is looked at and left out, page by page; pass on what is a row or has a correction."""
+    for page in pages:
+        tally.considered += len(page)
+        for answer in page:
+            if answer.why_not:
+                tally.exclude(answer.why_not, answer.id)
+        kept = [answer for answer in page if not answer.why_not or answer.correction]
+        yield kept, [answer.texts() for answer in kept]
+
+
+class _Without(Func):
+    """The JSON object without some keys: texts that nobody needs stay in the database."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " - "
+
+
+def read_answers(tenant: str, since: datetime, until: datetime, *, include_provider: bool) -> Iterator[list[Answer]]:
     """Page by page after the last id: no cursor stays open on the server while files are written."""
-    vote = Feedback.objects.filter(event_id=OuterRef("id")).order_by("-created_at", "-id").values("vote")[:1]
-    answers = Event.objects.filter(tenant=tenant, kind=EventKind.ANSWER, id__lt=lowest_id(until))
-    answers = answers.annotate(vote=Subquery(vote)).order_by("id")
+    keys = Value(LEFT_IN_THE_DATABASE, output_field=ArrayField(TextField()))
+    answers = (
+        Event.objects.filter(tenant=tenant, kind=EventKind.ANSWER, id__lt=lowest_id(until))
+        .order_by("id")
+        .values_list(
+            *("id", "at", "value", "schema"),
+            KeyTextTransform("prompt", "meta"),
+            KeyTextTransform("reply", "meta"),
+            _Without(F("meta"), keys, output_field=JSONField()),
+        )
+    )
     page = list(answers.filter(id__gte=lowest_id(since))[:BATCH])
     while page:
-        yield from page
-        page = list(answers.filter(id__gt=page[-1].id)[:BATCH])
+        yield list(_answers(page, tenant, include_provider=include_provider))
+        page = list(answers.filter(id__gt=page[-1][0])[:BATCH])
 
 
-# Every reason to leave an answer out, the first that holds is counted.
-FILTERS: tuple[tuple[str, Callable[[Mapping[str, Any]], bool]], ...] = (
-    ("failed", lambda meta: meta.get("status", "answered") != "answered"),
-    ("abstained", lambda meta: meta.get("source") == "abstain"),
-    ("provider", lambda meta: meta.get("source") != "local"),
-    ("empty", lambda meta: not str(meta.get("prompt") or "").strip() or not str(meta.get("reply") or "").strip()),
-    ("doubtful", lambda meta: meta.get("reason") == "low_confidence_warned"),
-    ("ungrounded", lambda meta: meta.get("grounded") is False),
-)
+def _answers(page: Sequence[tuple[Any, ...]], tenant: str, *, include_provider: bool) -> Iterator[Answer]:
+    ids = [event[0] for event in page]
+    given = Feedback.objects.filter(event_id__in=ids).order_by("created_at", "id").values_list("event_id", "vote")
+    votes = dict(given)  # the last one holds
+    corrections = corrections_of(ids, tenant)
+    for event_id, at, value, schema, prompt, reply, meta in page:
+        vote = votes.get(event_id)
+        why_not = _why_not(prompt or "", reply or "", meta, vote, include_provider=include_provider)
+        correction = corrections.get(event_id, "") if why_not in CORRECTABLE else ""
+        yield Answer(event_id, at, value, schema, prompt or "", reply or "", meta, vote, correction, why_not)
 
 
-def _why_not(event: Event, *, include_provider: bool) -> str | None:
-    for reason, holds in FILTERS:
-        if holds(event.meta) and not (reason == "provider" and include_provider):
-            return reason
-    return "disliked" if getattr(event, "vote", None) == -1 else None
+CORRECTABLE = ("", "doubtful", "ungrounded", "disliked")  # a worse answer teaches beside a better one
 
 
-def _row(event: Event) -> Row | None:
-    """The row of an answer; None where personal data is still found after masking."""
-    meta = event.meta
-    try:
-        prompt, reply = redact_together((meta["prompt"], meta["reply"]))
-    except PersonalDataLeft:
-        return None
+def _why_not(prompt: str, reply: str, meta: Mapping[str, Any], vote: int | None, *, include_provider: bool) -> str:
+    """Why an answer is left out, "" where it is not: the first reason that holds is counted."""
+    source = meta.get("source")
+    reasons = (
+        ("failed", meta.get("status", "answered") != "answered"),
+        ("abstained", source == "abstain"),
+        ("provider", source != "local" and not include_provider),
+        ("empty", not prompt.strip() or not reply.strip()),
+        ("doubtful", meta.get("reason") == "low_confidence_warned"),
+        ("ungrounded", meta.get("grounded") is False),
+        ("disliked", vote == -1),
+    )
+    return next((reason for reason, holds in reasons if holds), "")
+
+
+def _row(answer: Answer, masked: Masked) -> Row:
+    prompt, reply, *corrected = masked.texts
     return Row(
-        id=event.id,
-        at=event.at,
-        value=event.value,
-        schema=event.schema,
-        prompt=prompt.text,
-        reply=reply.text,
-        source=meta.get("source", ""),
-        vote=getattr(event, "vote", None),
-        meta={key: meta[key] for key in KEPT_META if key in meta},
-        masked=prompt.kinds,
+        id=answer.id,
+        at=answer.at,
+        value=answer.value,
+        schema=answer.schema,
+        prompt=prompt,
+        reply=reply,
+        correction=corrected[0] if corrected else "",
+        is_fit=not answer.why_not,
+        source=answer.meta.get("source", ""),
+        vote=answer.vote,
+        meta={key: answer.meta[key] for key in KEPT_META if key in answer.meta},
+        masked=masked.kinds,
     )

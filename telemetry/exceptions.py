@@ -51,6 +51,10 @@ class PersonalDataLeft(Exception):
         self.kinds = tuple(kinds)
 
 
+class MaskingStopped(Exception):
+    """A process that masks texts died; what it was given is not masked."""
+
+
 class ExportFailed(Exception):
     """No export was written, and nothing of it is visible; the message says why, in the reader's language."""
 

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
-from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from telemetry.dataset import Row, Tally, rows
+from telemetry.dataset import Quarantined, Row, Tally, rows
 from telemetry.events import EventKind
-from telemetry.exceptions import ExportFailed, ExportRunning
+from telemetry.exceptions import ExportFailed, MaskingStopped
+from telemetry.formats import FORMATS, PREFERENCES, dataset_info, preference, spelt
+from telemetry.provenance import Provenance
 from telemetry.staging import appearing_file, appearing_folder, remove_leftovers
 
-SCHEMA = 1
+SCHEMA = 2
 RECENT = timedelta(days=30)
-
-FORMATS: Mapping[str, Callable[[Row], dict[str, Any]]] = {
-    "messages": lambda row: {
-        "messages": [{"role": "user", "content": row.prompt}, {"role": "assistant", "content": row.reply}]
-    },
-    "prompt_completion": lambda row: {"prompt": row.prompt, "completion": row.reply},
-    "sharegpt": lambda row: {
-        "conversations": [{"from": "human", "value": row.prompt}, {"from": "gpt", "value": row.reply}]
-    },
-    "alpaca": lambda row: {"instruction": row.prompt, "input": "", "output": row.reply},
-}
+QUARANTINE = "quarantine.jsonl"
+UNKNOWN = Provenance()
 
 
 @dataclass(frozen=True)
@@ -44,55 +37,100 @@ class ExportResult:
     manifest: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Whose answers of `[since, until)`; those of a paid provider only if asked for: its terms may forbid it."""
+
+    tenant: str
+    since: datetime
+    until: datetime
+    include_provider: bool = False
+
+    def rows(self, tally: Tally) -> Iterator[Row | Quarantined]:
+        return rows(
+            tenant=self.tenant,
+            since=self.since,
+            until=self.until,
+            include_provider=self.include_provider,
+            tally=tally,
+        )
+
+
 def export_dataset(
+    chosen: Selection,
     *,
-    tenant: str,
-    since: datetime,
-    until: datetime,
     target: Path,
     formats: Sequence[str] = ("messages",),
-    include_provider: bool = False,
+    provenance: Provenance = UNKNOWN,
+    rolling: Path | None = None,
 ) -> ExportResult:
-    """Write the tenant's answers of `[since, until)` into the new folder `target`.
+    """Write the chosen answers into the new folder `target`, for who holds `telemetry.locks.exporting_alone`.
 
-    It holds `data.jsonl` in the first format (`data.FORMAT.jsonl` in the others), `manifest.json` and a README.
-    Answers of a paid provider only with `include_provider`: its terms may forbid training on them.
-    Raises ExportRunning while another export of the tenant is at work, DiskFull, or ExportFailed; then nothing of it
-    is visible.
+    It holds `data.jsonl` in the first format (`data.FORMAT.jsonl` in the others), `preferences.jsonl`,
+    `quarantine.jsonl`, `manifest.json`, `dataset_info.json` and a README. With `rolling` that file is rewritten from
+    the last thirty days of them. Raises DiskFull or ExportFailed; then nothing of it is visible.
     """
-    _check(since, until, formats)
-    with transaction.atomic(), _alone(tenant):
-        remove_leftovers(target.parent)
-        tally = Tally()
-        with appearing_folder(target) as folder:
-            chosen = rows(tenant=tenant, since=since, until=until, include_provider=include_provider, tally=tally)
-            files = _write_data(folder, formats, chosen)
-            manifest = {
-                "schema": SCHEMA,
-                "createdAt": timezone.now().isoformat(),
-                "codeVersion": settings.SPECTACULAR_SETTINGS["VERSION"],
-                "tenant": tenant,
-                "window": {"since": since.isoformat(), "until": until.isoformat()},
-                "rows": tally.rows,
-                "considered": tally.considered,
-                "includeProvider": include_provider,
-                "excluded": tally.exclusions(),
-                "masked": dict(sorted(tally.masked.items())),
-                "files": files,
-            }
-            (folder / "manifest.json").write_text(_json(manifest, indent=2) + "\n", encoding="utf-8")
-            (folder / "README.md").write_text(_readme(tally, since, until), encoding="utf-8")
+    formats = tuple(dict.fromkeys(spelt(name) for name in formats))
+    _check(chosen.since, chosen.until, formats)
+    remove_leftovers(target.parent)
+    tally = Tally()
+    with (
+        _explaining_masking(),
+        appearing_file(rolling) if rolling else nullcontext() as lines,
+        appearing_folder(target) as folder,
+    ):
+        with ExitStack() as stack:
+            writer = _Writer.opened(folder, formats, stack)
+            for row in chosen.rows(tally):
+                writer.write(row)
+                if lines and isinstance(row, Row) and row.is_fit and row.at >= chosen.until - RECENT:
+                    lines.write(_json(_event_line(row, chosen.tenant)) + "\n")
+        manifest = _manifest(chosen, tally, writer, provenance)
+        (folder / "manifest.json").write_text(_json(manifest, indent=2) + "\n", encoding="utf-8")
+        info = dataset_info({file.format: file.name for file in writer.loadable()})
+        (folder / "dataset_info.json").write_text(_json(info, indent=2) + "\n", encoding="utf-8")
+        (folder / "README.md").write_text(_readme(chosen, tally, writer), encoding="utf-8")
     return ExportResult(target, tally.rows, manifest)
 
 
 def write_rolling_jsonl(path: Path, tenant: str, *, include_provider: bool = False, now: datetime | None = None) -> int:
     """Rewrite the kept file of recent answers in the older design's lines; return how many. Raises as above."""
     now = now or timezone.now()
+    chosen = Selection(tenant, now - RECENT, now, include_provider)
     tally = Tally()
-    with appearing_file(path) as file:
-        for row in rows(tenant=tenant, since=now - RECENT, until=now, include_provider=include_provider, tally=tally):
-            file.write(_json(_event_line(row, tenant)) + "\n")
+    with _explaining_masking(), appearing_file(path) as file:
+        for row in chosen.rows(tally):
+            if isinstance(row, Row) and row.is_fit:
+                file.write(_json(_event_line(row, tenant)) + "\n")
     return tally.rows
+
+
+@contextmanager
+def _explaining_masking() -> Iterator[None]:
+    try:
+        yield
+    except MaskingStopped as exc:
+        raise ExportFailed(_("A process that masks personal data was ended, perhaps for lack of memory.")) from exc
+
+
+def _manifest(chosen: Selection, tally: Tally, writer: _Writer, provenance: Provenance) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "createdAt": timezone.now().isoformat(),
+        "codeVersion": settings.SPECTACULAR_SETTINGS["VERSION"],
+        "calibrations": dict(provenance.calibrations),
+        "erasures": [dict(erasure) for erasure in provenance.erasures],
+        "tenant": chosen.tenant,
+        "window": {"since": chosen.since.isoformat(), "until": chosen.until.isoformat()},
+        "rows": tally.rows,
+        "preferences": tally.preferences,
+        "considered": tally.considered,
+        "includeProvider": chosen.include_provider,
+        "excluded": tally.exclusions(),
+        "quarantined": dict(sorted(writer.quarantined.items())),
+        "masked": dict(sorted(tally.masked.items())),
+        "files": [file.described() for file in writer.files()],
+    }
 
 
 def _check(since: datetime, until: datetime, formats: Sequence[str]) -> None:
@@ -106,27 +144,44 @@ def _check(since: datetime, until: datetime, formats: Sequence[str]) -> None:
         raise ExportFailed(_("The time window is empty: it begins at its end or later."))
 
 
-@contextmanager
-def _alone(tenant: str) -> Iterator[None]:
-    """Hold the tenant's export lock to the end of the transaction; PostgreSQL frees it if this process dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"telemetry.export:{tenant}"])
-        if not cursor.fetchone()[0]:
-            raise ExportRunning(_("Another export is at work; wait until it is done."))
-    yield
+@dataclass
+class _Writer:
+    """Each row in each format, the corrected ones as preferences too, and the ids of what could not be masked."""
 
+    data: Sequence[_Hashed]
+    preferences: _Hashed
+    quarantine: _Hashed
+    quarantined: Counter[str] = field(default_factory=Counter)
 
-def _write_data(folder: Path, formats: Sequence[str], chosen: Iterator[Row]) -> list[dict[str, Any]]:
-    """Write each row in each format; describe the files."""
-    with ExitStack() as stack:
-        files = [
-            _Hashed(stack.enter_context((folder / _data_name(formats, name)).open("wb")), name)
-            for name in dict.fromkeys(formats)
-        ]
-        for row in chosen:
-            for file in files:
-                file.write(FORMATS[file.format](row) | _provenance(row))
-    return [file.described(_data_name(formats, file.format)) for file in files]
+    @classmethod
+    def opened(cls, folder: Path, formats: Sequence[str], stack: ExitStack) -> _Writer:
+        def hashed(name: str, kind: str) -> _Hashed:
+            return _Hashed(stack.enter_context((folder / name).open("wb")), name, kind)
+
+        return cls(
+            [hashed(_data_name(formats, name), name) for name in formats],
+            hashed(f"{PREFERENCES}.jsonl", PREFERENCES),
+            hashed(QUARANTINE, "quarantine"),
+        )
+
+    def write(self, row: Row | Quarantined) -> None:
+        if isinstance(row, Quarantined):
+            self.quarantined.update(row.kinds)
+            self.quarantine.write({"id": str(row.id), "reason": "personal_data_left", "kinds": list(row.kinds)})
+            return
+        provenance = _provenance(row)
+        if row.is_fit:
+            for file in self.data:
+                file.write(FORMATS[file.format](row) | provenance)
+        if row.correction:
+            self.preferences.write(preference(row) | provenance)
+
+    def files(self) -> Sequence[_Hashed]:
+        return (*self.data, self.preferences, self.quarantine)
+
+    def loadable(self) -> Sequence[_Hashed]:
+        """Those that a trainer takes: an empty file has no columns, and none can load it."""
+        return [file for file in (*self.data, self.preferences) if file.rows]
 
 
 def _data_name(formats: Sequence[str], name: str) -> str:
@@ -136,25 +191,26 @@ def _data_name(formats: Sequence[str], name: str) -> str:
 class _Hashed:
     """A file of JSON lines that knows its own SHA-256."""
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self.format = name
+    def __init__(self, file: IO[bytes], name: str, kind: str) -> None:
+        self.name = name
+        self.format = kind
+        self.rows = 0
         self._file = file
         self._sha256 = hashlib.sha256()
-        self._rows = 0
         self._bytes = 0
 
     def write(self, row: Mapping[str, Any]) -> None:
         line = (_json(row) + "\n").encode()
         self._file.write(line)
         self._sha256.update(line)
-        self._rows += 1
+        self.rows += 1
         self._bytes += len(line)
 
-    def described(self, name: str) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         return {
-            "name": name,
+            "name": self.name,
             "format": self.format,
-            "rows": self._rows,
+            "rows": self.rows,
             "bytes": self._bytes,
             "sha256": self._sha256.hexdigest(),
         }
@@ -188,13 +244,17 @@ def _event_line(row: Row, tenant: str) -> dict[str, Any]:
     }
 
 
-def _readme(tally: Tally, since: datetime, until: datetime) -> str:
-    days = {"since": _moment(since), "until": _moment(until), "rows": tally.rows, "considered": tally.considered}
+def _readme(chosen: Selection, tally: Tally, writer: _Writer) -> str:
+    """For people; its head lets `datasets.load_dataset(FOLDER)` find the files."""
+    days = {"since": _moment(chosen.since), "until": _moment(chosen.until)}
+    counts = {"rows": tally.rows, "considered": tally.considered, "preferences": tally.preferences}
+    said = days | counts | {"quarantined": writer.quarantine.rows}
     return "\n".join(
         (
+            *_configs(writer.loadable()),
             "# " + _("Answers exported from AION"),
             "",
-            _("Answers from %(since)s to %(until)s. Looked at: %(considered)d; rows: %(rows)d.") % days,
+            _("Answers from %(since)s to %(until)s. Looked at: %(considered)d; rows: %(rows)d.") % said,
             "",
             _(
                 "Personal data was masked by placeholders such as [CPF_1] before writing, as far as it was found; "
@@ -202,12 +262,27 @@ def _readme(tally: Tally, since: datetime, until: datetime) -> str:
             ),
             "",
             _(
-                "`data.jsonl` has one JSON object a line. `manifest.json` tells the window, what was left out and why, "
-                "and the SHA-256 of each file. Load it with `datasets.load_dataset('json', data_files='data.jsonl')`."
+                "- `data.jsonl`: one JSON object a line. Load it with `datasets.load_dataset('.')` in this folder, or "
+                "with LLaMA-Factory by `dataset_info.json`; TRL's SFTTrainer takes it as it is (Alpaca's rows with a "
+                "`formatting_func`)."
             ),
+            _("- `preferences.jsonl`: %(preferences)d answers that staff corrected, for TRL's DPOTrainer.") % said,
+            _("- `quarantine.jsonl`: ids of %(quarantined)d answers in which personal data was left.") % said,
+            _("- `manifest.json`: the window, what was left out and why, and the SHA-256 of each file."),
             "",
         )
     )
+
+
+def _configs(files: Sequence[_Hashed]) -> Iterator[str]:
+    """The head of a dataset's README on the Hugging Face hub: which files are what."""
+    if not files:
+        return
+    yield from ("---", "configs:")
+    for place, file in enumerate(files):
+        name = "default" if place == 0 and file.format != PREFERENCES else file.format
+        yield from (f"- config_name: {name}", f"  data_files: {file.name}")
+    yield from ("---", "")
 
 
 def _moment(moment: datetime) -> str:

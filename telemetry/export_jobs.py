@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from telemetry.exceptions import ExportFailed
-from telemetry.export import RECENT, ExportResult, export_dataset, write_rolling_jsonl
+from telemetry import provenance
+from telemetry.exceptions import ExportFailed, ExportRunning
+from telemetry.export import RECENT, ExportResult, Selection, export_dataset, write_rolling_jsonl
+from telemetry.locks import exporting_alone
 from telemetry.models import DatasetExport
 
 State = DatasetExport.State
+OF_THIS_MOMENT = timedelta(minutes=1)  # between a window's end and the asking for it
 
 
 def request_export(
@@ -70,23 +74,68 @@ def _folder_of(job: DatasetExport) -> Path:
     return settings.AION_TRAIN_ROOT / "datasets" / f"{moment:%Y-%m-%d-%H%M%S}-{job.pk.hex[-6:]}"
 
 
+def rewrite_rolling_file(tenant: str) -> int:
+    """Rewrite the kept file alone, so that what was erased since is gone from it too; return how many lines it has.
+
+    Raises ExportFailed; ExportRunning while an export is at work, which may hold answers of before.
+    """
+    with exporting_alone(tenant):
+        return write_rolling_jsonl(settings.AION_EVENTS_JSONL, tenant)
+
+
+def settle_interrupted(tenant: str) -> int:
+    """Say of each export whose process died that it failed; return of how many. Costs one query where none runs."""
+    running = DatasetExport.objects.filter(tenant=tenant, state=State.RUNNING)
+    if not running.exists():
+        return 0
+    try:
+        with exporting_alone(tenant):
+            return _settle(tenant)
+    except ExportRunning:
+        return 0
+
+
+def _settle(tenant: str) -> int:
+    """For who holds the lock: whatever else says that it runs does not."""
+    running = DatasetExport.objects.filter(tenant=tenant, state=State.RUNNING)
+    why = _(
+        "It was interrupted before its end, by a restart or for lack of memory. Nothing of it is kept; export again."
+    )
+    return running.update(state=State.FAILED, error=why, finished_at=timezone.now())
+
+
 def _run(job: DatasetExport, target: Path, *, include_provider: bool) -> ExportResult:
     """A second delivery of the same job meets the export's lock, or the folder of the first."""
-    DatasetExport.objects.filter(pk=job.pk).update(state=State.RUNNING)
     try:
-        result = export_dataset(
-            tenant=job.tenant,
-            since=job.since,
-            until=job.until,
-            target=target,
-            formats=job.formats,
-            include_provider=include_provider,
+        with exporting_alone(job.tenant):
+            _settle(job.tenant)  # this one too, if an earlier delivery died: it runs from here
+            DatasetExport.objects.filter(pk=job.pk).update(state=State.RUNNING, error="", finished_at=None)
+            result = _write(job, target, include_provider=include_provider)
+            _finish(job, state=State.DONE, path=str(result.path), rows=result.rows, manifest=result.manifest, error="")
+    except ExportRunning as exc:  # perhaps of this very job, delivered twice: then it is no longer queued
+        DatasetExport.objects.filter(pk=job.pk, state=State.QUEUED).update(
+            state=State.FAILED, error=str(exc), finished_at=timezone.now()
         )
-        write_rolling_jsonl(settings.AION_EVENTS_JSONL, job.tenant, include_provider=include_provider)
+        raise
     except ExportFailed as exc:
         _finish(job, state=State.FAILED, error=str(exc))
         raise
-    _finish(job, state=State.DONE, path=str(result.path), rows=result.rows, manifest=result.manifest, error="")
+    return result
+
+
+def _write(job: DatasetExport, target: Path, *, include_provider: bool) -> ExportResult:
+    """The dataset, and the rolling file: in one reading where the job's window holds all of its days."""
+    rolling = settings.AION_EVENTS_JSONL
+    holds_it = job.since <= job.until - RECENT and job.created_at - job.until < OF_THIS_MOMENT
+    result = export_dataset(
+        Selection(job.tenant, job.since, job.until, include_provider),
+        target=target,
+        formats=job.formats,
+        provenance=provenance.current(),
+        rolling=rolling if holds_it else None,
+    )
+    if not holds_it:
+        write_rolling_jsonl(rolling, job.tenant, include_provider=include_provider)
     return result
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from tarja.validators import cnpj, cpf
 
+from telemetry.gates import Gate, look_at
+
 Span = tuple[int, int, str]
 
 
@@ -94,7 +96,7 @@ _ASIDE = r"[^\S\n]{0,2}[.\-/]?[^\S\n]{0,2}"
 _PLATE = re.compile(
     rf"(?<!\w)(?:[a-z]{{3}}|[a-z](?:[ .\-/]{{1,2}}[a-z]){{2}}){_ASIDE}\n?\d{_ASIDE}[a-j\d](?:{_ASIDE}\n?\d){{2}}(?!\w)"
 )
-_NEW_PLATE = re.compile(r"(?<!\w)[A-Z]{3}\d[A-J]\d{2}(?!\w)")
+_NEW_PLATE = re.compile(r"[A-Z]{3}(?<!\w[A-Z]{3})\d[A-J]\d{2}(?!\w)")  # begins with a letter: searched faster
 _NO_PLATE = re.compile(r"(?:ano|ate|com|das|dia|dos|era|foi|mes|nos|por|que|sao|tem|uns|sob)(?![a-z])")
 MONTH = r"(?:jan|fev|mar|abr|mai|jun|jul|ago|set|out|nov|dez)[a-z]*"
 _COUNTED = (
@@ -112,11 +114,21 @@ _BORN_IN_WORDS = re.compile(
 _DIGIT_WORDS = re.compile(
     r"(?<![a-z])(?:(?:zero|uma?|dois|duas|tres|quatro|cinco|seis|meia|sete|oito|nove)(?![a-z])[\s,.\-/]{0,3}){8,25}"
 )
+_GATES = {
+    _BORN: Gate("dn d", "nasc", "aniversario"),
+    _BORN_IN_WORDS: Gate("", "nasc", "aniversario"),
+    _DIGIT_WORDS: Gate("zero dois duas tres quatro cinco seis meia sete oito nove", shape=r"uma?[\s,.\-/]{1,3}uma?"),
+    _CNPJ_ANNOUNCED: Gate("c cn cnp cnpj"),
+    _PASSPORT: Gate("passaporte passport rne rnm"),
+    _ADDRESS_OF_A_MACHINE: Gate("ip"),
+    _UUID: Gate("", "pix", "chave", "aleatoria"),  # it is none without
+    _PLATE: Gate("", "placa", "veiculo", "carro", "moto", "caminhao"),  # it is none without
+}
 
 
 def find_identifiers(plain: str) -> Iterator[Span]:
     """Spans in `plain`, a reading; they may overlap."""
-    low = plain.lower()
+    low = look_at(plain).low
     for run in RUN.finditer(low):
         kind = _kind_of(run, low)
         if kind:
@@ -128,19 +140,23 @@ def find_identifiers(plain: str) -> Iterator[Span]:
         (_PASSPORT, "PASSAPORTE"),
         (_ADDRESS_OF_A_MACHINE, "IP"),
     ):
-        for match in pattern.finditer(low):
+        for match in _matches(pattern, plain):
             yield *match.span(1), kind
-    yield from _by_shape(low)
-    yield from _plates(plain, low)
+    yield from _by_shape(plain)
+    yield from _plates(plain)
+
+
+def _matches(pattern: re.Pattern[str], plain: str) -> Iterator[re.Match[str]]:
+    look = look_at(plain)
+    return pattern.finditer(look.low) if _GATES[pattern].opens(look) else iter(())
 
 
 def find_spelt_out(plain: str) -> Iterator[Span]:
     """Dates of birth in words, and digits in words after what announces an identifier: "cpf cinco dois nove"."""
-    low = plain.lower()
-    for match in _BORN_IN_WORDS.finditer(low):
+    for match in _matches(_BORN_IN_WORDS, plain):
         yield *match.span(1), "NASCIMENTO"
-    for match in _DIGIT_WORDS.finditer(low):
-        kind = announced(low, match.start(), len(match[0].split()))
+    for match in _matches(_DIGIT_WORDS, plain):
+        kind = announced(match.string, match.start(), len(match[0].split()))
         if kind and kind != "CONTA":
             yield *match.span(), kind
 
@@ -169,7 +185,8 @@ def _kind_of(run: re.Match[str], low: str) -> str | None:
     return "CNPJ" if len(digits) == 14 and cnpj.is_valid(digits) else None
 
 
-def _by_shape(low: str) -> Iterator[Span]:
+def _by_shape(plain: str) -> Iterator[Span]:
+    low = look_at(plain).low
     for match in _CPF.finditer(low):
         if sum(map(str.isdigit, match[0])) >= 7 and not _MONEY.fullmatch(match[0]):
             yield *match.span(), "CPF"
@@ -177,14 +194,14 @@ def _by_shape(low: str) -> Iterator[Span]:
         signs, digits = sum(map(match[0].count, "./-")), sum(map(str.isdigit, match[0]))
         if signs >= 3 and digits >= 3:
             yield *match.span(), "CNPJ"
-    for match in _UUID.finditer(low):
+    for match in _matches(_UUID, plain):
         if _OF_PIX.search(low, max(0, match.start() - _REACH), match.end() + _REACH):
             yield *match.span(), "PIX"
 
 
-def _plates(plain: str, low: str) -> Iterator[Span]:
-    for match in _PLATE.finditer(low):
-        before = low[max(0, match.start() - _REACH) : match.start()]
+def _plates(plain: str) -> Iterator[Span]:
+    for match in _matches(_PLATE, plain):
+        before = match.string[max(0, match.start() - _REACH) : match.start()]
         if _PLATED.search(before) or (_VEHICLE.search(before) and not _NO_PLATE.match(match[0])):
             yield *match.span(), "PLACA"
     for match in _NEW_PLATE.finditer(plain):

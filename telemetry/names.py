@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from telemetry.gates import Gate, Look, look_at
 from telemetry.known_names import GIVEN_NAMES, SURNAMES
 
 KNOWN = GIVEN_NAMES | SURNAMES | {"filho", "neto", "neta", "junior", "jr", "sobrinho"}
@@ -77,7 +78,6 @@ _FOLLOWING = (
     r"(?i:[^\S\n]{0,3},\s(?:inscrit[oa]|portador[a]?|brasileir[oa]|solteir[oa]|casad[oa]|residente|titular d|nascid[oa]"
     r"|rg\b|cpf\b)|\s{1,3}escreveu:)"
 )
-_IS_FOLLOWED = re.compile(_FOLLOWING)
 _FOLLOWED = re.compile(rf"({_NAME}{{1,6}})[')\]]{{0,2}}{_FOLLOWING}")
 # A row of people: "Cc: Ana Lima; Rui Costa".
 _ROW = re.compile(
@@ -86,6 +86,39 @@ _ROW = re.compile(
 _OF_A_ROW = re.compile(rf"({_NAME}{{1,6}})(?=[')\]]{{0,2}}[^\S\n]*(?:[;<,(.]|$))", re.M)
 _TITLED = re.compile(rf"\b(?:(?:Sr|Sra|Srta|Dr|Dra|Prof|Profa|Dona)\b(?:\.a|\.)?[ \t]+)+({_SEQUENCE})")
 _SEQUENCES = re.compile(rf"(?<![A-Za-z0-9-])({_SEQUENCE})(?![A-Za-z0-9-])")
+
+# What each of them begins with, or holds.
+_PERSONS_BY_WORD = """
+    nome beneficiario beneficiaria titular proprietario proprietaria remetente destinatario destinataria inquilino
+    inquilina prezado prezada querido querida autor autora paciente aluno aluna reu sindico sindica servidor servidora
+    testemunha vitima declarante acusado acusada advogado advogada funcionario funcionaria socio socia hospede segurado
+    segurada requerente contribuinte eleitor eleitora passageiro passageira medico medica enfermeiro enfermeira
+    motorista cliente responsavel contato assinado procurar procura recebi recebido recebeu filho filha irma irmao mae
+    pai esposo esposa marido noivo noiva cunhado cunhada vizinho vizinha amigo amiga atenciosamente att abracos
+    """
+_FREELY_BY_WORD = """
+    sou falar falei nome pagador pagadora favorecido favorecida locador locadora locatario locataria outorgante
+    outorgado outorgada
+    """
+_GATES = {
+    _INTRODUCED: Gate(
+        "",
+        *("nome", "chamo", "se chama", "atencao", "atentao", "a/c", "aos cuidados", "prezado sr", "prezada sr"),
+        *("caro sr", "cara sr", "quem fala", "qm fala", "aqui e", "aki e", "falar com", "falei com", "eu,"),
+    ),
+    _LABELLED: Gate(_PERSONS_BY_WORD),
+    _MAYBE_INTRODUCED: Gate(_PERSONS_BY_WORD + _FREELY_BY_WORD),
+    _GREETED: Gate("seu dona oi ola obrigado obrigada valeu abs", "oii", "bom dia", "boa tarde", "boa noite"),
+    _FREELY_INTRODUCED: Gate(_FREELY_BY_WORD),
+    _FOLLOWED: Gate(
+        "",
+        "escreveu:",
+        shape=r",\s(?:inscrit|portador|brasileir|solteir|casad|residente|titular d|nascid|rg|cpf)",
+    ),
+    _TITLED: Gate("sr sra srta dr dra prof profa dona"),
+}
+_A_KNOWN_NAME = Gate(" ".join(GIVEN_NAMES | SURNAMES))
+_A_GIVEN_NAME = Gate(" ".join(GIVEN_NAMES))
 
 # After these a name is a place's, an institution's or a saint's.
 _NOT_A_PERSON_BEFORE = re.compile(
@@ -148,34 +181,42 @@ _EVERYDAY = frozenset(
 
 def find_names(plain: str) -> Iterator[tuple[int, int]]:
     """Spans of people's names in `plain`, a reading; they may overlap."""
+    look = look_at(plain)
     shouted = plain == plain.upper()  # then capitals tell nothing
-    for match in _INTRODUCED.finditer(plain):
+    for match in _matches(_INTRODUCED, plain, look):
         yield from _introduced(match)
-    for match in _LABELLED.finditer(plain):
+    for match in _matches(_LABELLED, plain, look):
         if match[1][0].isupper() or _is_free_of_words(match[1]) or _looks_like_a_name(match[1], shouted=shouted):
             yield from _introduced(match)
-    for match in _MAYBE_INTRODUCED.finditer(plain):
+    for match in _matches(_MAYBE_INTRODUCED, plain, look):
         if _looks_like_a_name(match[1], shouted=shouted):
             yield from _introduced(match)
-    for match in _GREETED.finditer(plain):
+    for match in _matches(_GREETED, plain, look):
         if match[1].split()[0].lower() in GIVEN_NAMES:
             yield from _introduced(match)
-    for match in _FREELY_INTRODUCED.finditer(plain):
+    for match in _matches(_FREELY_INTRODUCED, plain, look):
         if _is_free_of_words(match[1]):
             yield from _introduced(match)
     for row in _ROW.finditer(plain):
         for match in _OF_A_ROW.finditer(plain, row.start(1), row.end(1) + 60):
             if match.start() < row.end(1):
                 yield from _introduced(match)
-    for pattern in (_SIGNED, _FOLLOWED) if _IS_FOLLOWED.search(plain) else (_SIGNED,):
-        for match in pattern.finditer(plain):
+    for pattern in (_SIGNED, _FOLLOWED):
+        for match in _matches(pattern, plain, look):
             yield from _whole(match)
-    for match in _TITLED.finditer(plain):
+    for match in _matches(_TITLED, plain, look):
         if match[1].split()[0].lower() not in _NOT_A_NAME:
             yield match.span(1)
-    for match in _SEQUENCES.finditer(plain):
-        yield from _given_and_surname(match, plain, shouted=shouted)
-    yield from _lower_case(plain)
+    if _A_KNOWN_NAME.opens(look):
+        for match in _SEQUENCES.finditer(plain):
+            yield from _given_and_surname(match, plain, shouted=shouted)
+    if _A_GIVEN_NAME.opens(look):
+        yield from _lower_case(plain)
+
+
+def _matches(pattern: re.Pattern[str], plain: str, look: Look) -> Iterator[re.Match[str]]:
+    gate = _GATES.get(pattern)
+    return pattern.finditer(plain) if gate is None or gate.opens(look) else iter(())
 
 
 def _looks_like_a_name(said: str, *, shouted: bool) -> bool:

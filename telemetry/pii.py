@@ -18,6 +18,7 @@ from tarja.normalise import normalise_text, strip_invisible
 
 from telemetry.contacts import find_contacts
 from telemetry.exceptions import PersonalDataLeft
+from telemetry.gates import Gate, look_at
 from telemetry.identifiers import find_identifiers, find_spelt_out
 from telemetry.names import find_names
 from telemetry.reading import pieces, read
@@ -29,6 +30,20 @@ ROUNDS = (
 NEEDS_CONTEXT = frozenset({"BR_PLACA", "BR_TELEFONE"})  # else "ISO 9001" is a number plate; phonenumbers finds phones
 FEWEST_DIGITS = 3  # a number plate's, the least of any identifier
 FEWEST_DIGITS_OF_A_PHONE = 7
+# What tarja's patterns match begins like one of these, or needs one of these words near it.
+_LIKE_A_NUMBER_OF_TARJAS = (
+    r"\d\d[\s.]?\d{3}[\s.]?\d{3}[\s\-./]?\d\d|\d\d[\s.]\d{5}|\d\d[\s.]\d{4}[\s.]\d{4}",  # CPF, NIS, CNS
+    r"\d{6}[\s\-]\d\d|\d{7}|\d{3}[\s\-]?\d{4}[\s\-]?\d{4}|\d{3}[ \-]\d{6}",  # CNJ, rows, voters' and bank cards
+    r"\d\)?[\s\-]?9?\d{4}[\s\-]?\d{4}|\d{4}-\d{3}|\d{5}[\s.][23][\s.]",  # telephone, CEP, CNM
+    r"(?:(?<=[a-z]{3}\d)|(?<=[a-z]{3}-\d))(?:\d{3}|[a-z]\d\d)",  # number plate
+    r"\d\b(?:(?<=\b[a-z\d]{2}[\s.][a-z\d]{3}[\s.][a-z\d]{3}[\s/][a-z\d]{4}[\s\-]\d\d)|(?<=\b[a-z\d]{12}\d\d))",  # CNPJ
+)
+_TARJAS = Gate(
+    "rgi cri",
+    *("cib", "cadastro imobiliario", "pix", "chave", "iptu", "sql", "cadastro municipal", "inscricao imobiliaria"),
+    *("indice cadastral", "inscricao do imovel", "matricula", "registro de imoveis"),
+    shape=rf"\d(?:{'|'.join(_LIKE_A_NUMBER_OF_TARJAS)})",
+)
 _THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")  # "68.969.446.735 reais" is no identifier
 _LIKE_A_PLACEHOLDER = re.compile(r"\[[\w\\\s]{3,48}\]")  # as models write them: "[cpf_1]", "[ CPF 1 ]", "[CPF\\_1]"
 _LONGEST_HELD = 50
@@ -144,7 +159,7 @@ def _candidates(text: str) -> Iterator[Span]:
 def _candidates_in(plain: str) -> Iterator[tuple[int, int, str]]:
     digits = sum(map(plain.count, "0123456789"))
     if digits >= FEWEST_DIGITS:
-        for match in tarja.find(plain, report_invalid=True):
+        for match in tarja.find(plain, report_invalid=True) if _TARJAS.opens(look_at(plain)) else ():
             told = match.has_context or match.entity not in NEEDS_CONTEXT
             if told and not _THOUSANDS.fullmatch(plain, match.start, match.end):
                 yield match.start, match.end, match.entity.removeprefix("BR_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from telemetry.gates import Gate, look_at
 from telemetry.identifiers import RUN, Span
 
 _KINDS = {
@@ -25,6 +26,7 @@ _KINDS = {
 }
 _TITLE = re.compile(rf"(?<![a-z])({'|'.join(_KINDS)})(?![a-z])")
 _HEADING = re.compile(rf"^(?=[^\n]*{_TITLE.pattern})[^\d\n]{{1,40}}[;|,\t][^\d\n]{{1,200}}\n", re.M)
+_HEADED = Gate(" ".join(_KINDS))
 _SIGN = re.compile(r"[;|,\t]")
 _NAME = re.compile(r"\W*[a-z][a-z' .-]{3,80}")
 _FEWEST_DIGITS = 8  # of a row that stands in no column, since a line break or another sign moved it
@@ -32,8 +34,10 @@ _FEWEST_DIGITS = 8  # of a row that stands in no column, since a line break or a
 
 def find_in_tables(plain: str) -> Iterator[Span]:
     """Spans in `plain`, a reading: what stands below the heading of a column, and every long row of digits there."""
-    low = plain.lower()
-    below = 0
+    look = look_at(plain)
+    if "\n" not in plain or not _HEADED.opens(look):
+        return
+    low, below = look.low, 0
     while heading := _HEADING.search(low, below):
         end = low.find("\n\n", heading.end())
         below = end if end >= 0 else len(low)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -17,14 +18,19 @@ from threading import Event as Signal
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 from django.utils import timezone
 
-from telemetry import dataset, export, export_jobs
-from telemetry.exceptions import DiskFull, ExportFailed, ExportRunning
-from telemetry.export import export_dataset, write_rolling_jsonl
-from telemetry.models import DatasetExport
+from benchmarks.planted_identifiers import leaked, planted
+from telemetry import dataset, export, export_jobs, masking, pii, provenance
+from telemetry.exceptions import DiskFull, ExportFailed, ExportRunning, MaskingStopped
+from telemetry.export import Selection, export_dataset, write_rolling_jsonl
+from telemetry.formats import FORMATS
+from telemetry.locks import exporting_alone
+from telemetry.masking import mask as _mask
+from telemetry.models import DatasetExport, Event
 from telemetry.tasks import nightly_export, run_export
 
 from .answers import TENANT, record_answer
@@ -44,14 +50,9 @@ def export_all(
     formats: Sequence[str] = ("messages",),
     include_provider: bool = False,
 ) -> export.ExportResult:
-    return export_dataset(
-        target=target,
-        tenant=tenant,
-        since=since,
-        until=until,
-        formats=formats,
-        include_provider=include_provider,
-    )
+    chosen = Selection(tenant, since, until, include_provider)
+    with exporting_alone(tenant):
+        return export_dataset(chosen, target=target, formats=formats)
 
 
 def a_minute_ago() -> datetime:
@@ -166,12 +167,89 @@ class TestRows:
 
 
 @pytest.mark.django_db
+class TestPreferences:
+    @pytest.fixture
+    def staff(self):
+        return get_user_model().objects.create_user("ana", is_staff=True).pk
+
+    def test_what_staff_corrected_is_a_pair_masked_alike(self, target, staff):
+        vote_on(
+            record_answer("Sou a Ana Lima?", "Sim, Joana Prado Lima."), -1, correction="Sim, Ana Lima.", user_id=staff
+        )
+        manifest = export_all(target).manifest
+        (pair,) = lines(target / "preferences.jsonl")
+        assert (pair["prompt"], pair["chosen"]) == ("Sou a [NOME_1]?", "Sim, [NOME_1].")
+        assert pair["rejected"] == "Sim, [NOME_2]."
+        assert (manifest["preferences"], manifest["rows"]) == (1, 0)
+
+    def test_a_correction_by_others_is_none(self, target):
+        asker = get_user_model().objects.create_user("rui").pk
+        vote_on(record_answer("P?", "R."), 1, correction="Outra.", user_id=asker)
+        assert export_all(target).manifest["preferences"] == 0
+
+    def test_an_abstention_has_nothing_to_reject(self, target, staff):
+        vote_on(record_answer("P?", "Não sei.", source="abstain"), -1, correction="Sei.", user_id=staff)
+        assert export_all(target).manifest["preferences"] == 0
+
+
+@pytest.mark.django_db
+class TestPersonalData:
+    def test_planted_identifiers_are_in_no_file(self, target, tmp_path):
+        staff = get_user_model().objects.create_user("ana", is_staff=True).pk
+        plants = planted(60, 7)
+        for number, plant in enumerate(plants):
+            asked, said = (plant.text, "Certo.") if number % 2 else ("E agora?", f"Anotei: {plant.text}")
+            answer = record_answer(asked, said, at=a_minute_ago(), number=number)
+            vote_on(answer, 1, correction=f"Melhor: {plant.text}", user_id=staff, comment=plant.text)
+        export_all(target, formats=list(FORMATS))
+        write_rolling_jsonl(tmp_path / "events.jsonl", TENANT)
+        written = [*target.iterdir(), tmp_path / "events.jsonl"]
+        assert {path.name for path in written} >= {"preferences.jsonl", "quarantine.jsonl", "manifest.json"}
+        rows = lines(target / "preferences.jsonl")
+        assert len(rows) == 60
+        for plant, *rest in zip(plants, rows, lines(tmp_path / "events.jsonl"), strict=True):
+            assert not list(leaked(plant, json.dumps(rest, ensure_ascii=False)))
+        everything = "\n".join(path.read_text() for path in written)
+        assert not [value for plant in plants for value in plant.values if len(value) > 5 and value in everything]
+
+    def test_what_cannot_be_masked_is_in_quarantine_by_id_and_kind(self, target, monkeypatch):
+        kept, left = record_answer("P?", "R."), record_answer("CPF 529.982.247-25", "R.")
+        monkeypatch.setattr(pii, "ROUNDS", 0)
+        monkeypatch.setattr(masking, "mask", lambda texts: masking.Masked(texts, ()) if "P?" in texts else _mask(texts))
+        manifest = export_all(target).manifest
+        assert [row["id"] for row in lines(target / "data.jsonl")] == [str(kept)]
+        (named,) = lines(target / "quarantine.jsonl")
+        assert named == {"id": str(left), "reason": "personal_data_left", "kinds": ["CPF"]}
+        assert manifest["quarantined"] == {"CPF": 1}
+        assert manifest["excluded"]["personal_data_left"]["rows"] == 1
+        assert "529" not in "".join(path.read_text() for path in target.iterdir())
+
+    def test_processes_mask_as_one_does_and_in_order(self):
+        texts = [(prompt.text, "Certo.") for prompt in planted(40, 8)]
+        batches = [(number, texts[number : number + 8]) for number in range(0, 40, 8)]
+        assert list(masking.mask_batches(batches)) == [
+            (kept, [_mask(pair) for pair in batch]) for kept, batch in batches
+        ]
+
+    def test_a_masker_that_dies_is_an_error_and_no_hole(self):
+        def dying():
+            for number in range(50):
+                if number == 5:
+                    for child in multiprocessing.active_children():
+                        child.kill()
+                yield number, [("Olá", "Olá")] * 50
+
+        with pytest.raises(MaskingStopped):
+            list(masking.mask_batches(dying()))
+
+
+@pytest.mark.django_db
 class TestWholeOrNot:
     def test_the_manifest_describes_what_is_there(self, target):
         record_answer("P?", "R.")
         manifest = export_all(target).manifest
         assert json.loads((target / "manifest.json").read_text()) == manifest
-        (file,) = manifest["files"]
+        file, *_others = manifest["files"]
         data = (target / file["name"]).read_bytes()
         assert (file["sha256"], file["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
         assert "Examinadas: 1; linhas: 1" in (target / "README.md").read_text()
@@ -225,7 +303,7 @@ class TestSeveralProcesses:
         started, done = Signal(), Signal()
 
         def hold_the_lock() -> None:
-            with transaction.atomic(), export._alone(TENANT):
+            with exporting_alone(TENANT):
                 started.set()
                 done.wait(PATIENCE_S)
             connections.close_all()
@@ -268,9 +346,9 @@ def _dying_export(target: Path) -> str:
         "    if len(written) == 150: os.kill(os.getpid(), 9)\n"
         "    return {'prompt': row.prompt}\n"
         "export.FORMATS['dying'] = dying\n"
-        "window = {'since': datetime(2020, 1, 1, tzinfo=UTC), 'until': datetime(2100, 1, 1, tzinfo=UTC)}\n"
+        "ever = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))\n"
         f"target = pathlib.Path({str(target)!r})\n"
-        "export.export_dataset(tenant='default', target=target, formats=['dying'], **window)\n"
+        "export.export_dataset(export.Selection('default', *ever), target=target, formats=['dying'])\n"
     )
 
 
@@ -329,6 +407,45 @@ class TestJobs:
         run_export(*delivered)
         job.refresh_from_db()
         assert (job.state, job.requested_by, job.finished_at) == ("done", 3, finished)
+
+    def test_what_was_erased_is_gone_from_the_rolling_file_after_a_rewrite(self, tmp_path):
+        gone, kept = (record_answer(f"P{n}?", "R.", at=a_minute_ago(), number=n) for n in (1, 2))
+        nightly_export()
+        Event.objects.filter(pk=gone).delete()
+        assert export_jobs.rewrite_rolling_file(TENANT) == 1
+        assert [line["id"] for line in lines(tmp_path / "events.jsonl")] == [str(kept)]
+
+    def test_a_shorter_window_leaves_the_rolling_file_its_thirty_days(self, tmp_path):
+        record_answer("Antes?", "R.", at=timezone.now() - timedelta(days=9))
+        record_answer("Agora?", "R.", at=a_minute_ago())
+        result = export_jobs.export_now(tenant=TENANT, since=timezone.now() - timedelta(days=1))
+        assert (result.rows, len(lines(tmp_path / "events.jsonl"))) == (1, 2)
+
+    def test_the_manifest_says_what_other_rooms_told(self, monkeypatch):
+        told = provenance.Provenance({"confidence": "3"}, ({"id": "e1"},))
+        monkeypatch.setattr(provenance, "_told_by", lambda: told)
+        manifest = export_jobs.export_now(tenant=TENANT).manifest
+        assert (manifest["calibrations"], manifest["erasures"]) == ({"confidence": "3"}, [{"id": "e1"}])
+
+    def test_the_calibrations_in_force_are_told_by_themselves(self):
+        assert export_jobs.export_now(tenant=TENANT).manifest["calibrations"]["confidence"] == "shipped"
+
+    def test_an_export_whose_process_died_is_said_to_have_failed(self):
+        died = DatasetExport.objects.create(tenant=TENANT, state="running", formats=[], since=NOON, until=NOON)
+        with exporting_alone(TENANT):
+            assert export_jobs.settle_interrupted(TENANT) == 0
+        assert export_jobs.settle_interrupted(TENANT) == 1
+        died.refresh_from_db()
+        assert (died.state, "interrompida" in died.error) == ("failed", True)
+
+    def test_a_second_delivery_does_not_fail_the_one_at_work(self):
+        job = DatasetExport.objects.create(
+            tenant=TENANT, state="running", formats=["messages"], since=EVER[0], until=NOON
+        )
+        with exporting_alone(TENANT), pytest.raises(ExportRunning):
+            export_jobs.run_requested(job.pk)
+        job.refresh_from_db()
+        assert job.state == "running"
 
     def test_a_failed_export_says_why_in_its_row(self, tmp_path):
         (tmp_path / "datasets").write_text("in the way")

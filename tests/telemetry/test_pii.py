@@ -123,6 +123,9 @@ def test_the_mask_does_not_print_what_it_hides():
     assert "529" not in repr(pii.mask_for_egress(["CPF 529.982.247-25"]))
 
 
+ORDINARY = "O cliente disse sou o titular, moro na rua da placa, e o cartao da conta ag 12 e de 3 ou 4 anos. "
+
+
 def cost_of(text: str) -> float:
     """The seconds of processor time that masking takes, at best."""
 
@@ -138,9 +141,9 @@ def cost_of(text: str) -> float:
 
 @pytest.mark.parametrize("unit", ["1 ", "1  ", "11 9 ", "cnpj a b "])
 def test_a_row_of_spaced_signs_has_one_reading(unit):
-    """With several for each gap it took two hundred times what prose takes."""
+    """With several for each gap it took two hundred times what prose takes that no pattern is spared."""
     size = 2000
-    assert cost_of((unit * size)[:size]) < 60 * cost_of(("palavra " * size)[:size])
+    assert cost_of((unit * size)[:size]) < 8 * cost_of((ORDINARY * size)[:size])
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from telemetry.exceptions import ExportFailed
-from telemetry.export import FORMATS
 from telemetry.export_jobs import export_now
+from telemetry.formats import FORMATS, spelt
 
 
 class Command(BaseCommand):
@@ -46,6 +46,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--format",
             action="append",
+            type=spelt,
             choices=tuple(FORMATS),
             help=_("shape of the rows; may be given several times, the first becomes data.jsonl (default: messages)"),
         )
