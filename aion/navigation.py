@@ -31,6 +31,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
     (
         _("Model"),
         (
+            (_("Nights"), "bedtime", "telemetry.night"),
             (_("Adapters"), "extension", "inference.adapter"),
             (_("Training runs"), "model_training", "inference.trainingrun"),
             (_("Calibrations"), "query_stats", "chat.calibration"),

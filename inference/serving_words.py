@@ -65,6 +65,7 @@ def reason_in_words(desired: DesiredState | None) -> str:
         "unmerge": _("merge undone by request"),
         "unload": _("adapter unloaded by request"),
         "rollback": _("gone back by request"),
+        "watch": _("gone back by itself, since the answers got worse"),
     }.get(code, code)
     return f"{words}: {detail}" if detail else words
 
