@@ -25,7 +25,7 @@ from telemetry import events
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
-from telemetry.models import BudgetLimit, DatasetExport, ExchangeRate, LedgerEntry, ModelPrice, Reservation
+from telemetry.models import BudgetLimit, DatasetExport, ExchangeRate, LedgerEntry, ModelPrice, Night, Reservation
 
 TENANT = "default"
 REPORT = {
@@ -123,6 +123,7 @@ def installation(owner: User, document: Document) -> User:
     DatasetExport.objects.create(
         tenant=TENANT, state="done", formats=["messages"], since=now, until=now, rows=3, manifest={"rows": 3}
     )
+    Night.objects.create(tenant=TENANT, started_at=now, finished_at=now, state="done", decision="wait", occasion="a")
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     create_missing_schedules()
     return owner
