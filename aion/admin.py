@@ -20,11 +20,14 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from aion.night_screens import NightAdmin
 from aion.permissions import PermissionsField
 from chat.models import ApiKey
 from telemetry.models import BudgetLimit
 from telemetry.money_screens import LimitAdmin
 from telemetry.screens import ReadOnlyAdmin
+
+__all__ = ["NightAdmin"]
 
 for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(model)
@@ -132,6 +135,8 @@ def schedule_in_words(task: PeriodicTask) -> str:
         return str(task.schedule)
     if times.minute == times.hour == "*":
         return gettext("every minute")
+    if times.hour == "*" and times.minute.startswith("*/"):
+        return gettext("every %(count)s minutes") % {"count": times.minute.removeprefix("*/")}
     if times.minute.isdigit() and times.hour.isdigit():
         return gettext("every day at %(time)s") % {"time": f"{int(times.hour):02d}:{int(times.minute):02d}"}
     return str(task.schedule)

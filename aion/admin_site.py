@@ -27,9 +27,13 @@ class AionAdminSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[URLPattern]:
         """The panel's addresses before the models' own."""
+        from aion.lineage_views import adapter_lineage, answer_lineage
         from aion.panel_views import check_now, panel_action
 
+        lineage = self.admin_view(adapter_lineage)
         own = [
+            path("lineage/adapter/<int:adapter_id>/", lineage, name="panel_lineage_adapter"),
+            path("lineage/<uuid:event_id>/", self.admin_view(answer_lineage), name="panel_lineage"),
             path("panel/status/", self.admin_view(check_now), name="panel_status"),
             path("panel/<slug:slug>/", self.admin_view(panel_action), name="panel_action"),
         ]

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from aion.lights import lights
+from aion.loop.pause import is_paused
 from aion.panel_actions import ACTIONS, PanelAction, TauForm, may_use
 from chat import control
 from chat.groups_screen import in_words
@@ -52,6 +53,7 @@ def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "tau",
         "force-fallback" if control.current().fallback_forced() else "stop-forcing",
         "merge-adapter" if engine_status().merged else "unmerge-adapter",
+        "pause-autopilot" if is_paused() else "resume-autopilot",
     }
     context |= {
         "title": _("Panel"),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 from django.conf import settings
 from django.db import connection
@@ -18,6 +16,8 @@ from django.utils.translation import ngettext
 from redis import Redis
 from redis.exceptions import RedisError
 
+from aion.light import Level, Light
+from aion.loop.lights import nights_light, watch_light
 from chat import calibration, control, providers
 from chat.breaker import breaker_of
 from chat.providers import order_of
@@ -34,28 +34,6 @@ from telemetry.models import DatasetExport, scope_in_words
 
 QUEUE_IS_LONG = 4
 EXPORT_IS_OLD_DAYS = 2
-
-
-class Level(StrEnum):
-    GREEN = "green"
-    AMBER = "amber"
-    RED = "red"
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """One part's state; `link` leads to where it is mended or read about."""
-
-    title: str
-    level: Level
-    sentence: str
-    link: str
-    link_text: str
-
-    @property
-    def level_text(self) -> str:
-        """The colour in words, for those who do not see it."""
-        return {Level.GREEN: _("in order"), Level.AMBER: _("attention"), Level.RED: _("problem")}[self.level]
 
 
 def lights() -> list[Light]:
@@ -268,6 +246,8 @@ LOOKS: tuple[Callable[[], Light], ...] = (
     fallback_light,
     budget_light,
     export_light,
+    nights_light,
+    watch_light,
     database_light,
     broker_light,
     access_light,

@@ -32,6 +32,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
     (
         _("Model"),
         (
+            (_("Nights"), "bedtime", "telemetry.night"),
             (_("Adapters"), "extension", "inference.adapter"),
             (_("Training runs"), "model_training", "inference.trainingrun"),
             (_("Examinations"), "fact_check", "inference.examination"),

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from aion import adapter_actions, fallback_actions
+from aion import adapter_actions, fallback_actions, loop_actions
 from aion.exceptions import ActionFailed
 from chat import control, nightly, providers, tasks
 from chat.exceptions import CalibrationRefused, InvalidSettings
@@ -377,6 +377,55 @@ ACTIONS: dict[str, PanelAction] = {
             run=export_dataset,
             form=ExportForm,
             blocked=exporting_blocked,
+        ),
+        PanelAction(
+            slug="pause-autopilot",
+            title=gettext_lazy("Pause the autopilot"),
+            icon="pause_circle",
+            explanation=gettext_lazy("No night trains or promotes until somebody resumes it. What serves stays."),
+            verb=gettext_lazy("Pause the autopilot"),
+            permissions=("telemetry.run_night",),
+            run=loop_actions.pause,
+            form=ReasonForm,
+            changes=loop_actions.pausing_changes,
+            blocked=loop_actions.pausing_blocked,
+        ),
+        PanelAction(
+            slug="resume-autopilot",
+            title=gettext_lazy("Resume the autopilot"),
+            icon="play_circle",
+            explanation=gettext_lazy(
+                "From the next night on AION trains where it is worth it, and promotes what is better."
+            ),
+            verb=gettext_lazy("Resume the autopilot"),
+            permissions=("telemetry.run_night",),
+            run=loop_actions.resume,
+            form=ReasonForm,
+            changes=loop_actions.resuming_changes,
+            blocked=loop_actions.resuming_blocked,
+        ),
+        PanelAction(
+            slug="run-night",
+            title=gettext_lazy("Run the night now"),
+            icon="bedtime",
+            explanation=gettext_lazy(
+                "What the night would do is done now, in the background: it decides, and where it is worth it trains, "
+                "examines and promotes. Training takes the machine for an hour or more; answers go first."
+            ),
+            verb=gettext_lazy("Run the night now"),
+            permissions=("telemetry.run_night",),
+            run=loop_actions.run_now,
+            blocked=loop_actions.running_now_blocked,
+        ),
+        PanelAction(
+            slug="dry-run-night",
+            title=gettext_lazy("Try out the night"),
+            icon="science",
+            explanation=gettext_lazy("AION looks and says what it would decide now. Nothing is trained or changed."),
+            verb=gettext_lazy("Try out the night"),
+            permissions=("telemetry.run_night",),
+            run=loop_actions.try_out,
+            blocked=loop_actions.running_blocked,
         ),
     )
 }

@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from aion.exceptions import ActionFailed
-from aion.lights import Level, lights
+from aion.light import Level
+from aion.lights import lights
 from aion.panel_actions import ACTIONS, PanelAction, may_use
 from chat.screens import confirmation
 

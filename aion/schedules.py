@@ -20,6 +20,7 @@ class Schedule:
     description: str
     minute: str = "*"
     hour: str = "*"
+    queue: str | None = None
 
 
 SCHEDULES = (
@@ -36,6 +37,20 @@ SCHEDULES = (
         description=gettext_noop("Answers here what the paid API answered, so that a lower tau can be judged."),
         minute="0",
         hour="3",
+    ),
+    Schedule(
+        name="autopilot",
+        task="aion.tasks.autopilot",
+        description=gettext_noop("Trains on what was reviewed, and lets a better adapter serve, where it is worth it."),
+        minute="30",
+        hour="3",
+        queue="training",
+    ),
+    Schedule(
+        name="watch-adapter",
+        task="aion.tasks.watch_adapter",
+        description=gettext_noop("Compares the answers since the last promotion with those before it."),
+        minute="*/10",
     ),
     Schedule(
         name="recalibrate",
@@ -74,5 +89,9 @@ def create_missing_schedules() -> None:
             timezone=settings.TIME_ZONE,
         )
         PeriodicTask.objects.create(
-            name=schedule.name, task=schedule.task, crontab=times, description=_(schedule.description)
+            name=schedule.name,
+            task=schedule.task,
+            crontab=times,
+            queue=schedule.queue,
+            description=_(schedule.description),
         )

@@ -173,12 +173,12 @@ def unmerge_adapter(*, by: User | None = None) -> None:
     _bring_about(set_desired(current.adapter_id, by=by, reason="unmerge"))
 
 
-def rollback_adapter(*, by: User | None = None) -> None:
+def rollback_adapter(*, by: User | None = None, reason: str = "rollback") -> None:
     """Serve what served before the present adapter. Raises `AdapterRejected`."""
     previous = previous_state()
     if previous is None:
         raise AdapterRejected("nothing_before", _("Nothing else has served before, so there is nothing to go back to."))
-    _bring_about(set_desired(previous.adapter_id, merged=previous.merged, by=by, reason="rollback"))
+    _bring_about(set_desired(previous.adapter_id, merged=previous.merged, by=by, reason=reason))
 
 
 def serving_report() -> tuple[ProcessReport, ...]:

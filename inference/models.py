@@ -37,6 +37,8 @@ class Adapter(models.Model):
     origin = models.CharField(_("origin"), max_length=16, choices=Origin.choices, default=Origin.IMPORTED)
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.CANDIDATE)
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    tainted_at = models.DateTimeField(_("tainted at"), null=True, blank=True, editable=False)
+    taint_reason = models.CharField(_("why it is tainted"), max_length=200, blank=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("created by"), null=True, blank=True, on_delete=models.SET_NULL
     )

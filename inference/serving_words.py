@@ -67,6 +67,7 @@ def reason_in_words(desired: DesiredState | None) -> str:
         "rollback": _("gone back by request"),
         "promotion": _("better in its examination"),
         "overruled": _("promoted against its examination"),
+        "watch": _("gone back by itself, since the answers got worse"),
     }.get(code, code)
     return f"{words}: {detail}" if detail else words
 

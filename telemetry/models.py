@@ -40,6 +40,8 @@ class Event(models.Model):
         FEEDBACK = "feedback", _("feedback")
         DRAFT = "draft", _("local answer made afterwards")
         BUDGET = "budget", _("budget")
+        LOOP = "loop", _("learning loop")
+        ERASURE = "erasure", _("erasure")
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     tenant = models.CharField(_("tenant"), max_length=64)
@@ -488,3 +490,47 @@ class LoopSettings(models.Model):
 
     def __str__(self) -> str:
         return gettext("Learning loop")
+
+
+class Night(models.Model):
+    """One night of the learning loop: what it found, decided and did. Ids are of other rooms' rows, without constraint.
+
+    `occasion` keeps a second delivery of the same night from doing anything; one that was interrupted may be taken up.
+    `reasons` are codes with values, worded when shown; `steps` are what was done, in order.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        INTERRUPTED = "interrupted", _("interrupted")
+
+    id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
+    tenant = models.CharField(_("tenant"), max_length=64)
+    occasion = models.CharField(_("occasion"), max_length=40, editable=False)
+    started_at = models.DateTimeField(_("begun"))
+    finished_at = models.DateTimeField(_("ended"), null=True)
+    state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.RUNNING)
+    dry_run = models.BooleanField(_("dry run"), default=False)
+    decision = models.CharField(_("decision"), max_length=24, blank=True)
+    facts = models.JSONField(_("facts"), default=dict)
+    reasons = models.JSONField(_("reasons"), default=list)
+    steps = models.JSONField(_("steps"), default=list)
+    training_set_id = models.UUIDField(_("training set"), null=True)
+    training_run_id = models.BigIntegerField(_("training run"), null=True)
+    adapter_id = models.BigIntegerField(_("adapter"), null=True)
+    examination_id = models.BigIntegerField(_("examination"), null=True)
+
+    class Meta:
+        verbose_name = _("night")
+        verbose_name_plural = _("nights")
+        ordering = ("-id",)
+        permissions = (("run_night", _("Can run and pause the nightly learning")),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant", "occasion"), condition=~Q(state="interrupted"), name="telemetry_one_night_an_occasion"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{timezone.localtime(self.started_at):%d/%m/%Y %H:%M}"

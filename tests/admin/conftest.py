@@ -32,6 +32,7 @@ from telemetry.models import (
     LedgerEntry,
     LoopSettings,
     ModelPrice,
+    Night,
     Reservation,
     TrainingSet,
 )
@@ -141,6 +142,7 @@ def installation(owner: User, document: Document) -> User:
         sha256="a" * 64,
         manifest={"origins": {"approved": 2}, "excluded": {"near_duplicate": {"rows": 3, "examples": []}}},
     )
+    Night.objects.create(tenant=TENANT, started_at=now, finished_at=now, state="done", decision="wait", occasion="a")
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
     create_missing_schedules()

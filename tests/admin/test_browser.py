@@ -95,6 +95,8 @@ def test_the_main_screens_fit_and_raise_no_error(browser: Browser, server: Serve
             "django_celery_beat/periodictask/",
             "panel/export-dataset/",
             "panel/test-fallback/",
+            "panel/run-night/",
+            "telemetry/night/",
         ):
             page.goto(f"{server.url}/admin/{screen}")
             assert_it_fits(page)

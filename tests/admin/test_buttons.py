@@ -44,6 +44,10 @@ VALUES: dict[str, dict[str, Any]] = {
     "test-fallback": {},
     "recalibrate": {},
     "export-dataset": {"days": "7"},
+    "pause-autopilot": {"reason": "reforma"},
+    "resume-autopilot": {"reason": "fim da reforma"},
+    "run-night": {},
+    "dry-run-night": {},
 }
 
 

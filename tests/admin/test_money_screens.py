@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from aion.lights import Level, Light, budget_light
+from aion.light import Level, Light
+from aion.lights import budget_light
 from chat.authentication import issue_key
 from chat.models import ApiKey
 from telemetry import budgets

@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from aion.lights import Level, fallback_light
+from aion.light import Level
+from aion.lights import fallback_light
 from chat import breaker, control, paid_call
 from chat.breaker import FAILURES, breaker_of
 from telemetry import budgets

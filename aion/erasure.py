@@ -1,0 +1,67 @@
+"""A person's data erased from every room, with a receipt; what learned from it is marked, and trained anew at night.
+
+Kept: the account itself, and what a member of staff did as such (reviews given, settings changed, the audit trail).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from chat import erasure as chat_erasure
+from inference import erasure as inference_erasure
+from retrieval import erasure as retrieval_erasure
+from telemetry import erasure as telemetry_erasure
+from telemetry.events import EventKind, Json, moment_of, record
+from telemetry.models import Event
+
+REASON = "erasure"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was erased, by room and kind; the training sets and adapters marked. It does not say of whom."""
+
+    id: UUID
+    at: datetime
+    erased: Mapping[str, Mapping[str, int]]
+    training_sets: tuple[str, ...]
+    adapters: tuple[int, ...]
+
+
+def erase_person(user_id: int) -> Receipt:
+    """All of it or nothing; a second time finds nothing more. Raises `ExportFailed` where a file can't be rewritten."""
+    tenant = settings.PRIMARY_TENANT_ID
+    with transaction.atomic():
+        of_telemetry = telemetry_erasure.erase_person(user_id, tenant=tenant, reason=REASON)
+        erased = {
+            "chat": chat_erasure.erase_person(user_id, tenant=tenant),
+            "retrieval": retrieval_erasure.erase_person(of_telemetry.event_ids, tenant=tenant),
+            "telemetry": dict(of_telemetry.counts),
+        }
+        adapters = inference_erasure.tainted_by(of_telemetry.training_set_ids)
+        inference_erasure.taint(adapters, reason=REASON)
+        sets = [str(set_id) for set_id in of_telemetry.training_set_ids]
+        meta: dict[str, Json] = {"erased": erased, "trainingSets": sets, "adapters": adapters}
+        receipt_id = record(EventKind.ERASURE, value=1, meta=meta, tenant=tenant)
+    return Receipt(receipt_id, moment_of(receipt_id), erased, tuple(sets), tuple(adapters))
+
+
+def applied(tenant: str) -> list[dict[str, Json]]:
+    """The erasures so far, oldest first, for the manifests of what is written afterwards."""
+    receipts = Event.objects.filter(tenant=tenant, kind=EventKind.ERASURE).order_by("id")
+    return [
+        {"id": str(row.id), "at": timezone.localtime(row.at).isoformat(), "removed": row.meta["erased"]}
+        for row in receipts
+    ]
+
+
+def as_dict(receipt: Receipt) -> dict[str, object]:
+    """For the terminal and the record of whoever asked for it."""
+    return asdict(receipt) | {"id": str(receipt.id), "at": receipt.at.isoformat()}

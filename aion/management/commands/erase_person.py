@@ -1,0 +1,62 @@
+"""`manage.py erase_person`: everything that one person asked or said, out of every table and file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from aion.erasure import Receipt, as_dict, erase_person
+from telemetry.exceptions import ExportFailed
+
+SURE = ("s", "sim", "y", "yes")
+
+
+class Command(BaseCommand):
+    help = (
+        "Erase what a person asked and said: conversations, events' texts, feedback, reviews, datasets, training rows. "
+        "What learned from it is marked and trained anew. The account itself stays. It cannot be undone."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user", help="name or number of the account")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--json", action="store_true", help="print the receipt as one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user_id, name = self._whom(options["user"])
+        if not options["yes"]:
+            asked = _("Erase everything that %(name)s asked and said? It cannot be undone. [y/N] ") % {"name": name}
+            if input(asked).strip().lower() not in SURE:
+                raise CommandError(_("Nothing was erased."))
+        try:
+            receipt = erase_person(user_id)
+        except ExportFailed as exc:
+            raise CommandError(_("Nothing was erased: %(why)s") % {"why": exc}) from exc
+        if options["json"]:
+            self.stdout.write(json.dumps(as_dict(receipt), ensure_ascii=False, indent=2))
+        else:
+            self._tell(receipt)
+
+    def _whom(self, given: str) -> tuple[int, str]:
+        """An account, or the number of one that is gone: what it asked may still be there."""
+        found = get_user_model().objects.filter(username=given).first()
+        if found is not None:
+            return found.pk, found.get_username()
+        if given.isdecimal() and len(given) < 19:
+            return int(given), f"#{given}"
+        raise CommandError(_("There is no account named %(name)s.") % {"name": given})
+
+    def _tell(self, receipt: Receipt) -> None:
+        self.stdout.write(_("Receipt %(id)s") % {"id": receipt.id})
+        for room, counts in receipt.erased.items():
+            for kind, count in counts.items():
+                self.stdout.write(f"  {room}.{kind}: {count}")
+        if receipt.adapters:
+            marked = ", ".join(map(str, receipt.adapters))
+            self.stdout.write(
+                _("Adapters that learned from it, to be replaced by a clean one: %(ids)s") % {"ids": marked}
+            )

@@ -1,0 +1,32 @@
+"""What workers and beat do for what spans rooms; each task calls one function and survives a second delivery."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from celery.utils.log import get_task_logger
+from django.utils import timezone
+
+from aion.autopilot import NightRefused, notice_interrupted, run_night
+from aion.loop import watching
+
+TRAINING_QUEUE = "training"
+logger = get_task_logger(__name__)
+
+
+@shared_task
+def autopilot(occasion: str = "", dry_run: bool = False) -> None:
+    """One night; the schedule's own is known by its date."""
+    now = timezone.now()
+    try:
+        night = run_night(now, dry_run=dry_run, occasion=occasion or timezone.localdate(now).isoformat())
+    except NightRefused as exc:
+        logger.warning("no night: %s", exc)
+        return
+    logger.info("the night %s: %s, %s", night.pk, night.decision, night.state)
+
+
+@shared_task
+def watch_adapter() -> None:
+    """Compare what happens since the last promotion with what happened before, and notice nights that were killed."""
+    notice_interrupted()
+    watching.look(timezone.now())
