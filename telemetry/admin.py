@@ -1,6 +1,6 @@
 """Screens of telemetry: answered questions with their whole path, events, feedback, exports. Screens only.
 
-Those of money are in `telemetry.money_screens`."""
+Those of money are in `telemetry.money_screens`, those of reviews in `telemetry.review_screen`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ from unfold.paginator import InfinitePaginator
 from telemetry.models import DatasetExport, Event, Feedback, Question, scope_in_words
 from telemetry.money_screens import ExchangeRateAdmin, LedgerEntryAdmin, ModelPriceAdmin, ReservationAdmin
 from telemetry.question_path import question_path, total_ms
-from telemetry.screens import PeriodFilter, ReadOnlyAdmin
+from telemetry.review_screen import ReviewAdmin
+from telemetry.review_views import REVIEW
+from telemetry.reviews import in_force
+from telemetry.screens import PeriodFilter, ReadOnlyAdmin, name_of
 
-__all__ = ["ExchangeRateAdmin", "LedgerEntryAdmin", "ModelPriceAdmin", "ReservationAdmin"]
+__all__ = ["ExchangeRateAdmin", "LedgerEntryAdmin", "ModelPriceAdmin", "ReservationAdmin", "ReviewAdmin"]
 
 ROUTE_LABELS = {"local": "success", "fallback": "info", "abstain": "warning", "failed": "danger"}
 STATE_LABELS = {
@@ -95,7 +98,11 @@ class QuestionAdmin(EventListAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """The page of one question shows its path, not fields."""
-        context["path"] = question_path(context["original"])
+        original = context["original"]
+        context["path"] = question_path(original)
+        context["review"] = review = in_force(original.pk, original.tenant)
+        context["reviewer"] = name_of(review.reviewer_id) if review else ""
+        context["may_review"] = request.user.has_perm(REVIEW) and original.meta.get("status") == "answered"
         context["title"] = _("Answered question")
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -26,6 +26,7 @@ from telemetry.budgets import status
 from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
 from telemetry.models import BudgetLimit, DatasetExport, ExchangeRate, LedgerEntry, ModelPrice, Reservation
+from telemetry.reviews import Verdict, decide
 
 TENANT = "default"
 REPORT = {
@@ -110,6 +111,7 @@ def installation(owner: User, document: Document) -> User:
         question="Quanto custa?",
         reply="95 euros [1].",
     )
+    decide(answer_id, Verdict.CORRECTED, tenant=TENANT, by=owner.pk, correction="Custa 98 euros [1].")
     conversation = Conversation.objects.create(tenant=TENANT, user=owner, title="Preços")
     conversation.messages.create(role="user", text="Quanto custa?")
     conversation.messages.create(role="assistant", text="95 euros [1].", event_id=answer_id)
