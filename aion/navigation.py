@@ -87,10 +87,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _items(title: Promise, icon: str, model: str) -> Iterator[dict[str, Any]]:
+    listed = {"title": title, "icon": icon, "link": changelist(model), "permission": may_view(model)}
     if model in PAGES:
         page, page_icon, address, code = PAGES[model]
-        yield {"title": page, "icon": page_icon, "link": reverse(address), "permission": may(code)}
-    yield {"title": title, "icon": icon, "link": changelist(model), "permission": may_view(model)}
+        link = reverse(address)
+        yield {"title": page, "icon": page_icon, "link": link, "permission": may(code)}
+        listed["active"] = lambda request: (
+            request.path.startswith(changelist(model)) and not request.path.startswith(link)
+        )
+    yield listed
 
 
 def changelist(model: str) -> str:

@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.db.models.base import ModelBase
 from django.db.models.functions import MD5
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -315,9 +315,9 @@ class Review(models.Model):
     outlives the conversation. `telemetry.reviews` writes it."""
 
     class Verdict(models.TextChoices):
-        APPROVED = "approved", _("approved")
-        CORRECTED = "corrected", _("corrected")
-        REJECTED = "rejected", _("rejected")
+        APPROVED = "approved", pgettext_lazy("an answer", "approved")
+        CORRECTED = "corrected", pgettext_lazy("an answer", "corrected")
+        REJECTED = "rejected", pgettext_lazy("an answer", "rejected")
 
     tenant = models.CharField(_("tenant"), max_length=64)
     event_id = models.UUIDField(_("answer"))

@@ -1,7 +1,8 @@
 """Which answer a reviewer should see next: the one that teaches most, and that nobody else has on the screen.
 
-Answers of the last `DAYS` without a verdict wait, unless the same reply to the same question has one. Each earns
-points for every reason to look at it, and the one with the most comes first, of equals the nearest to tau:
+Answers of the last `DAYS` without a verdict wait, unless the same reply to the same question has one, or is on the
+screen. Each earns points for every reason to look at it, and the one with the most comes first, of equals the nearest
+to tau:
 
 - disagreement, 1 each: an asker's vote against the check of the answer; askers of one question who contradict each
   other; an answer of the local model, made afterwards, with other words than the paid one. Somebody is wrong there,
@@ -21,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -77,7 +79,10 @@ _UNDECIDED = """e.tenant = %(tenant)s AND e.kind = 'answer' AND e.id >= %(low)s 
    AND NOT EXISTS (SELECT FROM telemetry_review v WHERE v.tenant = e.tenant AND v.event_id = e.id)"""
 _READ = """jsonb_to_record(e.meta) AS m(
     prompt text, reply text, source text, status text, grounded bool, "C" float8, tau float8)"""
-_OPEN = """m.status = 'answered' AND NOT EXISTS (SELECT FROM telemetry_review v WHERE v.tenant = %(tenant)s
+_OPEN = """m.status = 'answered' AND (m.prompt, m.reply) NOT IN (
+       SELECT COALESCE(a.meta ->> 'prompt', ''), COALESCE(a.meta ->> 'reply', '') FROM telemetry_event a
+        WHERE a.tenant = %(tenant)s AND a.id = ANY(%(aside)s::uuid[]))
+   AND NOT EXISTS (SELECT FROM telemetry_review v WHERE v.tenant = %(tenant)s
        AND md5(v.question) = md5(m.prompt) AND v.question = m.prompt AND v.reply = m.reply)"""
 _RECENT = f"""
     SELECT e.id, lower(m.prompt) AS asked, abs(m."C" - m.tau) AS distance,
@@ -134,7 +139,7 @@ _WAITING = f"SELECT count(*) FROM (SELECT FROM ({_RECENT}) AS recent LIMIT {COUN
 
 
 def waiting(tenant: str, *, now: datetime, aside: Sequence[UUID] = ()) -> tuple[Waiting, ...]:
-    """The answers to review first, without those set aside; at most `MOST`."""
+    """The answers to review first, without those set aside and their like; at most `MOST`."""
     with connection.cursor() as cursor:
         cursor.execute(_ORDER, _values(tenant, now, aside))
         return tuple(
@@ -162,6 +167,6 @@ def progress(tenant: str, *, now: datetime) -> Progress:
     return Progress(Review.objects.filter(tenant=tenant, decided_at__gte=midnight).count(), left)
 
 
-def _values(tenant: str, now: datetime, aside: Sequence[UUID]) -> dict[str, object]:
+def _values(tenant: str, now: datetime, aside: Sequence[UUID]) -> dict[str, Any]:
     since = now - timedelta(days=DAYS)
     return {"tenant": tenant, "since": since, "low": lowest_id(since), "aside": list(aside)}

@@ -47,6 +47,7 @@ class ReviewAdmin(ReadOnlyAdmin):
 
     list_display = ("decided_at", "verdict_label", "asked", "reviewer", "answer")
     list_display_links = ("decided_at", "asked")
+    list_per_page = 50
     list_filter = ("verdict", ReviewerFilter, VerdictPeriodFilter)
     search_fields = ("question", "reply", "correction")
     list_before_template = "admin/telemetry/reviews_help.html"

@@ -39,7 +39,7 @@ def pass_over(event_id: UUID, reviewer_id: int, tenant: str) -> None:
     try:
         passed = [*cache.get(_passed(reviewer_id, tenant), ()), event_id]
         cache.set(_passed(reviewer_id, tenant), passed[-MOST_PASSED:], PASSED_S)
-        release(event_id, reviewer_id, tenant)
+        _release(event_id, reviewer_id, tenant)
     except RedisError:
         logger.warning("An answer passed over comes again: the cache cannot be reached")
 
@@ -60,16 +60,15 @@ def show_again(reviewer_id: int, tenant: str) -> None:
         logger.warning("Nothing was passed over: the cache cannot be reached")
 
 
-def release(event_id: UUID, reviewer_id: int, tenant: str) -> None:
-    """Let others have an answer that this reviewer held."""
-    if cache.get(_held(event_id, tenant)) == reviewer_id:
-        cache.delete(_held(event_id, tenant))
-
-
 def _hold(key: str, reviewer_id: int) -> bool:
     return bool(cache.add(key, reviewer_id, HELD_S)) or (
         cache.get(key) == reviewer_id and bool(cache.touch(key, HELD_S))
     )
+
+
+def _release(event_id: UUID, reviewer_id: int, tenant: str) -> None:
+    if cache.get(_held(event_id, tenant)) == reviewer_id:
+        cache.delete(_held(event_id, tenant))
 
 
 def _held(event_id: UUID, tenant: str) -> str:

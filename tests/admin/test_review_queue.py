@@ -170,7 +170,7 @@ def test_looking_changes_nothing_and_a_forged_press_is_refused(owner: User) -> N
     answer = record_answer("a", "r")
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(owner)
-    strict.get(QUEUE, {"action": "approve", "event_id": answer})
+    strict.get(QUEUE, {"action": "approve", "event_id": str(answer)})
     assert press(strict, "approve", answer).status_code == 403
     assert not Review.objects.exists()
 
@@ -209,5 +209,5 @@ def test_reviews_are_listed_filtered_and_lead_to_the_question_and_back(owning: C
     review = Review.objects.get(event_id=approved)
     assert "aprovada" in owning.get(reverse("admin:telemetry_review_change", args=[review.pk])).content.decode()
     assert f"{QUEUE}?answer={approved}" in owning.get(question).content.decode()
-    assert owning.get(QUEUE, {"answer": approved}).context["card"].better == "98"
+    assert owning.get(QUEUE, {"answer": str(approved)}).context["card"].better == "98"
     assert owning.post(reverse("admin:telemetry_review_change", args=[review.pk]), {"verdict": "x"}).status_code == 403

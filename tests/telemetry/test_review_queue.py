@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from telemetry import reviews
-from telemetry.events import EventKind, record
+from telemetry.events import EventKind, Json, record
 from telemetry.feedback import give_feedback
 from telemetry.models import Event
 from telemetry.review_queue import Why, next_for, progress, waiting
@@ -91,7 +91,7 @@ def test_a_local_draft_with_other_words_than_the_paid_answer_is_a_reason():
     unlike = record_answer("a", "O passeio custa 95 euros por pessoa.", source="fallback", reason="low_confidence")
     alike = record_answer("b", "O passeio custa 95 euros por pessoa.", source="fallback", reason="low_confidence")
     for answer, reply in ((unlike, "Crianças viajam em cadeirinhas."), (alike, "Custa 95 euros o passeio.")):
-        meta = {"answerId": str(answer), "passed": True, "reply": reply}
+        meta: dict[str, Json] = {"answerId": str(answer), "passed": True, "reply": reply}
         record(EventKind.DRAFT, value=1, meta=meta, tenant=TENANT)
     assert why(unlike)["draft_differs"] == 0
     assert "draft_differs" not in why(alike)
@@ -139,6 +139,12 @@ def test_what_is_on_the_screen_is_not_offered_again_as_the_next_one():
     found = next_for(ANA, TENANT, now=timezone.now(), aside=[first])
     assert found is not None
     assert found.event_id == second
+
+
+def test_the_twin_of_what_is_on_the_screen_is_not_the_next_one():
+    first = record_answer("a", "r", number=1)
+    record_answer("a", "r", number=2)
+    assert next_for(ANA, TENANT, now=timezone.now(), aside=[first]) is None
 
 
 def test_where_others_have_everything_it_is_shown_twice():
