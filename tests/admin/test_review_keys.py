@@ -1,4 +1,4 @@
-"""The review queue in a real browser: one key a verdict, the next answer at once; by touch and without its script too."""
+"""The review queue in a real browser: a key is a verdict, the next answer comes at once; by touch; without script."""
 
 from __future__ import annotations
 
