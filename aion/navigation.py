@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django.http import HttpRequest
@@ -18,6 +18,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Answered questions"), "forum", "telemetry.question"),
             (_("Conversations"), "chat", "chat.conversation"),
             (_("Feedback"), "thumbs_up_down", "telemetry.feedback"),
+            (_("Reviews"), "fact_check", "telemetry.review"),
             (_("Events"), "timeline", "telemetry.event"),
         ),
     ),
@@ -71,6 +72,11 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
     ),
 )
 
+# pages that are no list, above the list of their "app.model": (title, material icon, name of the address, permission)
+PAGES: Mapping[str, tuple[Promise, str, str, str]] = {
+    "telemetry.review": (_("Review queue"), "rate_review", "admin:telemetry_review_queue", "telemetry.review_answers"),
+}
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's navigation: the panel first, then every heading with its screens."""
@@ -79,18 +85,32 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": heading,
             "separator": True,
-            "items": [
-                {"title": title, "icon": icon, "link": changelist(model), "permission": may_view(model)}
-                for title, icon, model in screens
-            ],
+            "items": [item for screen in screens for item in _items(*screen)],
         }
         for heading, screens in SCREENS
     ]
 
 
+def _items(title: Promise, icon: str, model: str) -> Iterator[dict[str, Any]]:
+    listed = {"title": title, "icon": icon, "link": changelist(model), "permission": may_view(model)}
+    if model in PAGES:
+        page, page_icon, address, code = PAGES[model]
+        link = reverse(address)
+        yield {"title": page, "icon": page_icon, "link": link, "permission": may(code)}
+        listed["active"] = lambda request: (
+            request.path.startswith(changelist(model)) and not request.path.startswith(link)
+        )
+    yield listed
+
+
 def changelist(model: str) -> str:
     """The address of a model's list, given "app.model"."""
     return reverse(f"admin:{model.replace('.', '_')}_changelist")
+
+
+def may(code: str) -> Callable[[HttpRequest], bool]:
+    """Whether the person of a request has that permission."""
+    return lambda request: request.user.has_perm(code)
 
 
 def may_view(model: str) -> Callable[[HttpRequest], bool]:

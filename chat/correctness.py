@@ -78,7 +78,7 @@ def fit(asked: Sequence[AskedQuestion]) -> FittedCorrectness:
     """Fit on the reviewed local answers among `asked`, cross-fitted by day. Raises `CalibrationRefused` where there are
     too few, or too few of a kind."""
     judged = [row for row in asked if row.right is not None and row.local is not None]
-    kept = zip(judged, counted([row.user_id for row in judged]), strict=True)
+    kept = zip(judged, counted([row.judge_id for row in judged]), strict=True)
     reviewed = [row for row, counts in kept if counts]
     right = sum(bool(row.right) for row in reviewed)
     if len(reviewed) < FEWEST_REVIEWS or min(right, len(reviewed) - right) < FEWEST_OF_A_KIND:

@@ -1,6 +1,7 @@
 """Screens of telemetry: answered questions with their whole path, events, feedback, exports. Screens only.
 
-Those of money are in `telemetry.money_screens`, those of the learning loop in `telemetry.loop_screens`."""
+Those of money are in `telemetry.money_screens`, of the learning loop in `telemetry.loop_screens`, of reviews in
+`telemetry.review_screen`."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ from telemetry.loop_screens import LoopSettingsAdmin, TrainingSetAdmin
 from telemetry.models import DatasetExport, Event, Feedback, Question, scope_in_words
 from telemetry.money_screens import ExchangeRateAdmin, LedgerEntryAdmin, ModelPriceAdmin, ReservationAdmin
 from telemetry.question_path import question_path, total_ms
-from telemetry.screens import PeriodFilter, ReadOnlyAdmin
+from telemetry.review_screen import ReviewAdmin
+from telemetry.review_views import REVIEW
+from telemetry.reviews import in_force
+from telemetry.screens import PeriodFilter, ReadOnlyAdmin, name_of
 
 __all__ = [
     "ExchangeRateAdmin",
@@ -37,6 +41,7 @@ __all__ = [
     "LoopSettingsAdmin",
     "ModelPriceAdmin",
     "ReservationAdmin",
+    "ReviewAdmin",
     "TrainingSetAdmin",
 ]
 
@@ -105,7 +110,11 @@ class QuestionAdmin(EventListAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """The page of one question shows its path, not fields."""
-        context["path"] = question_path(context["original"])
+        original = context["original"]
+        context["path"] = question_path(original)
+        context["review"] = review = in_force(original.pk, original.tenant)
+        context["reviewer"] = name_of(review.reviewer_id) if review else ""
+        context["may_review"] = request.user.has_perm(REVIEW) and original.meta.get("status") == "answered"
         context["title"] = _("Answered question")
         return super().render_change_form(request, context, *args, **kwargs)
 

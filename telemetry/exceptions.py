@@ -55,6 +55,23 @@ class MaskingStopped(Exception):
     """A process that masks texts died; what it was given is not masked."""
 
 
+class NoSuchAnswer(Exception):
+    """No answer of the tenant has this id, or it failed: there is nothing to review."""
+
+
+class CorrectionInvalid(Exception):
+    """The better answer is missing, or is the answer itself."""
+
+
+class ReviewedMeanwhile(Exception):
+    """The verdict in force is not the one the reviewer saw; nothing was changed."""
+
+    def __init__(self, verdict: str, reviewer_id: int | None) -> None:
+        super().__init__(f"meanwhile {verdict or 'withdrawn'} by {reviewer_id}")
+        self.verdict = verdict
+        self.reviewer_id = reviewer_id
+
+
 class ExportFailed(Exception):
     """No export was written, and nothing of it is visible; the message says why, in the reader's language."""
 

@@ -8,12 +8,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from telemetry.models import Event, Feedback
-from telemetry.screens import usd_and_brl
+from telemetry.screens import name_of, usd_and_brl
 
 STAGES: Mapping[str, object] = {
     "embed": _("understand the question"),
@@ -64,7 +63,7 @@ def question_path(event: Event) -> QuestionPath:
         stages=_stages(meta),
         feedback=tuple(Feedback.objects.filter(tenant=event.tenant, event_id=event.pk)),
         total_ms=total_ms(meta),
-        asker=_name_of(meta.get("userId")),
+        asker=name_of(meta.get("userId")),
         cost=usd_and_brl(Decimal(str(meta["costUsd"])), 6, at=event.at) if meta.get("costUsd") else None,
         paid_attempts=tuple(paid.get("attempts") or ()),
         draft={} if meta.get("source") == "local" else _about(event, Event.Kind.DRAFT),
@@ -83,12 +82,6 @@ def _about(event: Event, kind: Event.Kind) -> Mapping[str, Any]:
     later = Event.objects.filter(tenant=event.tenant, kind=kind, id__gt=event.pk, meta__answerId=str(event.pk))
     found = later.order_by("id").first()
     return found.meta if found else {}
-
-
-def _name_of(user_id: Any) -> str:
-    """The person who asked; "" for a program without one, or for who is gone."""
-    person = get_user_model().objects.filter(pk=user_id).first() if user_id else None
-    return str(person) if person else ""
 
 
 def _retrieval_of(event: Event) -> Mapping[str, Any]:

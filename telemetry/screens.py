@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -49,7 +50,7 @@ class AppendOnlyAdmin(ReadOnlyAdmin):
 
 
 class PeriodFilter(admin.SimpleListFilter):
-    """A time window as a range of ids, so that only its months are read."""
+    """A time window; of events as a range of ids, so that only its months are read."""
 
     title = _("period")
     parameter_name = "days"
@@ -66,7 +67,16 @@ class PeriodFilter(admin.SimpleListFilter):
         days = self.value()
         if days not in {"1", "7", "30", "90"}:
             return queryset
-        return queryset.filter(id__gte=lowest_id(timezone.now() - timedelta(days=int(days))))
+        return self.since(queryset, timezone.now() - timedelta(days=int(days)))
+
+    def since(self, queryset: QuerySet[Any], moment: datetime) -> QuerySet[Any]:
+        return queryset.filter(id__gte=lowest_id(moment))
+
+
+def name_of(user_id: Any) -> str:
+    """A person as the panel names them; "" for a program without one, or for who is gone."""
+    person = get_user_model().objects.filter(pk=user_id).first() if user_id else None
+    return (person.get_full_name() or person.get_username()) if person else ""
 
 
 def usd(amount: Decimal, digits: int = 2) -> str:

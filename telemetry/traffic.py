@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from telemetry.events import EventKind
-from telemetry.models import Event
+from telemetry.models import Event, Review
 from telemetry.partitions import lowest_id
 
 MOST_QUESTIONS = 100_000
@@ -38,13 +38,14 @@ class AskedQuestion:
     `tau` is what was in force for it, NaN where that was not logged; `forced` that its asker wanted the paid API (the
     timed switch shows in `reason` alone). `local` is what the local model's attempt came to: at the time, or at night
     where the paid API had answered; None where it never tried. `right` is what people said of a local answer, None
-    where nobody did. `signals` are those of the retrieval, {} where they were not asked for.
+    where nobody did: a review by staff before what askers thought. `judge_id` is who reviewed it, else who asked.
+    `signals` are those of the retrieval, {} where they were not asked for.
     """
 
     event_id: UUID
     at: datetime
     day: date
-    user_id: int | None
+    judge_id: int | None
     confidence: float
     tau: float
     route: str
@@ -72,18 +73,19 @@ class JudgedAnswer:
     query: str
     sources: Sequence[Mapping[str, Any]]
     relevant_sources: tuple[int, ...]
-    user_id: int | None
+    judge_id: int | None
 
 
 _ASKED = """
 SELECT e.id, e.at, (e.meta ->> 'C')::float8, COALESCE((e.meta ->> 'tau')::float8, 'NaN'),
-       (e.meta ->> 'userId')::bigint,
+       COALESCE(v.reviewer_id, (e.meta ->> 'userId')::bigint),
        e.meta ->> 'source', e.meta ->> 'reason',
        COALESCE((e.meta ->> 'forced')::bool, false), COALESCE((e.meta ->> 'costUsd')::float8, 0),
        e.meta ->> 'mode', (e.meta ->> 'grounded')::bool,
        (e.meta ->> 'meanLogprob')::float8, (e.meta ->> 'minLogprob')::float8,
-       f.vote, f.corrected, {signals}
+       v.verdict, f.vote, f.corrected, {signals}
   FROM telemetry_event e
+  LEFT JOIN telemetry_review v ON v.event_id = e.id AND v.tenant = e.tenant
   LEFT JOIN LATERAL (
        SELECT min(vote) AS vote, bool_or(correction <> '') AS corrected
          FROM telemetry_feedback WHERE event_id = e.id AND tenant = e.tenant
@@ -127,14 +129,23 @@ SELECT e.id, COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), (e.meta ->> 'use
 
 
 _JUDGED = """
-SELECT COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), e.meta -> 'sources', f.relevant_sources, f.user_id
-  FROM telemetry_feedback f
-  JOIN telemetry_event e ON e.id = f.event_id AND e.tenant = f.tenant AND e.kind = 'answer'
+WITH judged AS (
+    SELECT tenant, event_id, '{}'::smallint[] AS relevant_sources, reviewer_id AS judge_id, 1 AS turn
+      FROM telemetry_review WHERE verdict = 'approved'
+    UNION ALL
+    SELECT f.tenant, f.event_id, f.relevant_sources, f.user_id, 2
+      FROM telemetry_feedback f
+      LEFT JOIN telemetry_review v ON v.event_id = f.event_id AND v.tenant = f.tenant
+     WHERE f.vote > 0 AND f.correction = '' AND COALESCE(v.verdict, 'approved') = 'approved'
+        OR cardinality(f.relevant_sources) > 0
+)
+SELECT COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), e.meta -> 'sources', j.relevant_sources, j.judge_id
+  FROM judged j
+  JOIN telemetry_event e ON e.id = j.event_id AND e.tenant = j.tenant AND e.kind = 'answer'
   LEFT JOIN telemetry_event r
     ON r.id = (e.meta ->> 'retrievalId')::uuid AND r.tenant = e.tenant AND r.kind = 'retrieval'
- WHERE f.tenant = %(tenant)s AND e.id >= %(low)s
-   AND (f.vote > 0 AND f.correction = '' OR cardinality(f.relevant_sources) > 0)
- ORDER BY e.id
+ WHERE j.tenant = %(tenant)s AND e.id >= %(low)s
+ ORDER BY e.id, j.turn
 """
 
 
@@ -147,17 +158,20 @@ def undrafted(tenant: str, since: datetime, until: datetime, *, most: int) -> tu
 
 
 def judged_answers(tenant: str, since: datetime) -> tuple[JudgedAnswer, ...]:
-    """Those asked since then, the oldest first. `query` is what was searched."""
+    """Those asked since then, the oldest first. `query` is what was searched. What staff reviewed otherwise is not good
+    because its asker liked it; the sources an asker named say nothing of the answer, and stay."""
     with connection.cursor() as cursor:
         cursor.execute(_JUDGED, {"tenant": tenant, "low": lowest_id(since)})
         rows = cursor.fetchall()
     return tuple(
-        JudgedAnswer(query, _read(sources) or (), tuple(numbers), user_id) for query, sources, numbers, user_id in rows
+        JudgedAnswer(query, _read(sources) or (), tuple(numbers), judge_id)
+        for query, sources, numbers, judge_id in rows
     )
 
 
 def _asked(row: tuple[Any, ...], drafts: Mapping[str, LocalAttempt]) -> AskedQuestion:
-    event_id, at, confidence, tau, user_id, route, reason, forced, cost, *attempt, vote, corrected, signals = row
+    event_id, at, confidence, tau, judge_id, route, reason, forced, cost, *attempt = row[:-4]
+    *said, signals = row[-4:]
     local: LocalAttempt | None = None
     if route == "local":
         mode, grounded, mean, lowest = attempt
@@ -167,7 +181,7 @@ def _asked(row: tuple[Any, ...], drafts: Mapping[str, LocalAttempt]) -> AskedQue
     return AskedQuestion(
         event_id=event_id,
         at=at,
-        user_id=user_id,
+        judge_id=judge_id,
         day=timezone.localtime(at).date(),
         confidence=confidence,
         tau=tau,
@@ -176,7 +190,7 @@ def _asked(row: tuple[Any, ...], drafts: Mapping[str, LocalAttempt]) -> AskedQue
         forced=forced,
         cost_usd=cost,
         local=local or drafts.get(str(event_id)),
-        right=_verdict(vote, corrected) if route == "local" else None,
+        right=_right(*said) if route == "local" else None,
         signals=_read(signals) or {},
     )
 
@@ -186,8 +200,11 @@ def _read(column: str | None) -> Any:
     return json.loads(column) if column else None
 
 
-def _verdict(vote: int | None, corrected: bool | None) -> bool | None:
-    """Who corrects an answer says that it was wrong, whatever the vote; of several opinions the worst counts."""
+def _right(verdict: str | None, vote: int | None, corrected: bool | None) -> bool | None:
+    """A review by staff decides. Without one: who corrects an answer says that it was wrong, whatever the vote; of
+    several opinions the worst counts."""
+    if verdict:
+        return verdict == Review.Verdict.APPROVED
     if corrected or (vote is not None and vote < 0):
         return False
     return True if vote else None

@@ -19,7 +19,7 @@ def judged_questions(since: datetime) -> tuple[tuple[str, Source], ...]:
     """Each question asked since then with the passages that people said answer it, as far as they are still there:
     those they named, else those that an answer they liked cites."""
     rows = judged_answers(settings.PRIMARY_TENANT_ID, since)
-    judged = [row for row, counts in zip(rows, counted([row.user_id for row in rows]), strict=True) if counts]
+    judged = [row for row, counts in zip(rows, counted([row.judge_id for row in rows]), strict=True) if counts]
     named = {row.query: _named(row) for row in judged}
     chunks = _installed({chunk_id for ids in named.values() for chunk_id in ids})
     return tuple(_questions(named, chunks))

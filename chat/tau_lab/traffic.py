@@ -111,7 +111,7 @@ def _judgements(asked: Sequence[AskedQuestion]) -> Floats:
     """What people said of local answers, as far as it counts; nothing of warned ones, which stand below tau."""
     judged = [place for place, row in enumerate(asked) if row.right is not None and _route(row) == "local"]
     right = np.full(len(asked), np.nan)
-    for place, counts in zip(judged, counted([asked[place].user_id for place in judged]), strict=True):
+    for place, counts in zip(judged, counted([asked[place].judge_id for place in judged]), strict=True):
         if counts:
             right[place] = float(bool(asked[place].right))
     return right

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inference', '0003_desiredstate_superseded'),
+        ('inference', '0004_examinations'),
     ]
 
     operations = [

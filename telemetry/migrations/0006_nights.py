@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('telemetry', '0003_drafts'),
+        ('telemetry', '0005_training_sets'),
     ]
 
     operations = [

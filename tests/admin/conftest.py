@@ -36,6 +36,7 @@ from telemetry.models import (
     Reservation,
     TrainingSet,
 )
+from telemetry.reviews import Verdict, decide
 
 TENANT = "default"
 REPORT = {
@@ -120,6 +121,7 @@ def installation(owner: User, document: Document) -> User:
         question="Quanto custa?",
         reply="95 euros [1].",
     )
+    decide(answer_id, Verdict.CORRECTED, tenant=TENANT, by=owner.pk, correction="Custa 98 euros [1].")
     conversation = Conversation.objects.create(tenant=TENANT, user=owner, title="Preços")
     conversation.messages.create(role="user", text="Quanto custa?")
     conversation.messages.create(role="assistant", text="95 euros [1].", event_id=answer_id)

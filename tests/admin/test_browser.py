@@ -36,14 +36,18 @@ def signed_in(browser: Browser, server: Server, width: int) -> Iterator[Page]:
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
+    sign_in(page, server)
+    yield page
+    page.close()
+    assert problems == []
+
+
+def sign_in(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/admin/")
     page.get_by_label("Usuário").fill("chefe")
     page.get_by_label("Senha", exact=False).first.fill(PASSWORD)
     page.get_by_role("button", name="Acessar").click()
     expect(page).to_have_url(f"{server.url}/admin/")
-    yield page
-    page.close()
-    assert problems == []
 
 
 def assert_it_fits(page: Page) -> None:

@@ -29,7 +29,7 @@ def reviewed(count: int, *, seed: int = 0) -> list[AskedQuestion]:
                 event_id=uuid4(),
                 at=datetime(2026, 11, 1, 12, tzinfo=UTC) + timedelta(days=number % 12),
                 day=date(2026, 11, 1) + timedelta(days=number % 12),
-                user_id=number % 10,
+                judge_id=number % 10,
                 confidence=float(draw.uniform(0.6, 0.95)),
                 tau=0.6,
                 route="local",
@@ -60,7 +60,7 @@ def test_too_few_or_all_of_a_kind_are_refused(rows):
 
 def test_reviews_of_one_person_are_too_few_however_many() -> None:
     with pytest.raises(CalibrationRefused):
-        correctness.fit([replace(row, user_id=1) for row in reviewed(300)])
+        correctness.fit([replace(row, judge_id=1) for row in reviewed(300)])
 
 
 def test_reviews_that_tell_nothing_new_change_nothing() -> None:

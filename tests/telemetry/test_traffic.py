@@ -9,6 +9,8 @@ import pytest
 
 from telemetry.events import EventKind, record
 from telemetry.feedback import give_feedback
+from telemetry.models import Review
+from telemetry.reviews import decide
 from telemetry.traffic import asked_between, judged_answers, undrafted
 from tests.telemetry.answers import TENANT, record_answer
 
@@ -84,6 +86,22 @@ def test_what_people_said_of_it(votes, correction, right):
     assert asked()[0].right is right
 
 
+@pytest.mark.parametrize(("verdict", "right"), [("approved", True), ("corrected", False), ("rejected", False)])
+@pytest.mark.parametrize("vote", [1, 0, -1])
+def test_a_review_by_staff_goes_before_what_askers_thought(verdict, right, vote):
+    answered = record_answer("a", "r", at=NOW)
+    review(answered, vote)
+    decide(answered, Review.Verdict(verdict), tenant=TENANT, by=99, correction="É 98.")
+    (one,) = asked()
+    assert one.right is right
+    assert one.judge_id == 99
+
+
+def test_an_answer_that_nobody_reviewed_has_its_asker_as_judge():
+    record_answer("a", "r", at=NOW, userId=5)
+    assert asked()[0].judge_id == 5
+
+
 def test_opinions_on_a_paid_answer_are_none_on_ours():
     review(record_answer("a", "r", at=NOW, source="fallback", reason="low_confidence"), -1)
     assert asked()[0].right is None
@@ -125,3 +143,21 @@ def test_judged_answers_are_the_liked_and_those_whose_sources_were_named():
     judged = judged_answers(TENANT, SINCE)
     assert [row.query for row in judged] == ["liked", "named"]
     assert judged[1].relevant_sources == (1,)
+
+
+def test_judged_answers_are_those_that_staff_approved_and_not_those_that_they_did_not():
+    sources = [{"number": 1, "cited": True, "chunkId": 5}]
+    approved, rejected, named = (
+        record_answer(text, "r", at=NOW, number=number, sources=sources)
+        for number, text in enumerate(("approved", "rejected", "named"))
+    )
+    review(rejected, 1)
+    review(named, 1, sources=[1])
+    decide(approved, Review.Verdict.APPROVED, tenant=TENANT, by=99)
+    decide(rejected, Review.Verdict.REJECTED, tenant=TENANT, by=99)
+    decide(named, Review.Verdict.CORRECTED, tenant=TENANT, by=99, correction="x")
+    judged = judged_answers(TENANT, SINCE)
+    assert [(row.query, row.relevant_sources, row.judge_id) for row in judged] == [
+        ("approved", (), 99),
+        ("named", (1,), 7),
+    ]
