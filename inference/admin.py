@@ -1,4 +1,4 @@
-"""Screens of the model: adapters (the served one marked), what was asked to serve, live processes, training runs."""
+"""Screens of the model: adapters, what was asked to serve, live processes; trainings are in `training_screen`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
@@ -17,41 +16,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from inference.adapters import delete_adapter, last_failure, why_kept
 from inference.exceptions import AdapterRejected, InferenceError
-from inference.models import Adapter, DesiredState, ProcessReport, TrainingRun
+from inference.models import Adapter, DesiredState, ProcessReport
+from inference.read_only import STATE_LABELS, ReadOnlyAdmin
 from inference.screens import AdapterForm, metrics_in_words
 from inference.serving_words import failure_in_words, reason_in_words, served_rows
+from inference.training_screen import TrainingRunAdmin
 from inference.uploads import accept_upload
 
-STATE_LABELS = {
-    "candidate": "info",
-    "champion": "success",
-    "retired": "warning",
-    "rejected": "danger",
-    "pending": "warning",
-    "served": "success",
-    "running": "warning",
-    "done": "success",
-    "failed": "danger",
-    "superseded": "info",
-}
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Adapters and runs are made by training and changed by the panel's buttons, never by editing a row."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+__all__ = ["AdapterAdmin", "DesiredStateAdmin", "ProcessReportAdmin", "TrainingRunAdmin"]
 
 
 @admin.register(Adapter)
@@ -254,17 +230,3 @@ class ProcessReportAdmin(ReadOnlyAdmin):
     @display(description=_("alive"), boolean=True)
     def alive(self, report: ProcessReport) -> bool:
         return report.is_alive
-
-
-@admin.register(TrainingRun)
-class TrainingRunAdmin(ReadOnlyAdmin):
-    """The trainings and what came of them."""
-
-    list_display = ("created_at", "state_label", "dataset", "adapter", "finished_at")
-    list_filter = ("state",)
-    list_select_related = ("adapter",)
-    list_before_template = "admin/inference/training_help.html"
-
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, run: TrainingRun) -> tuple[str, str]:
-        return run.state, run.get_state_display()

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from inference.adapters import LONGEST_NAME
 
 _DIGEST_SHOWN = 12
+_DRAWN = "curve"
 _LABELS: dict[str, Promise] = {
     "name": _("name"),
     "loss": _("loss at the end"),
@@ -33,6 +34,17 @@ _LABELS: dict[str, Promise] = {
     "batch_size": _("batch size"),
     "max_length": _("longest example, in tokens"),
     "seed": _("seed"),
+    "four_bit": _("base model in four bits"),
+    "gradient_checkpointing": _("activations computed twice to save memory"),
+    "optimizer": _("optimiser"),
+    "checkpoint_s": _("seconds between checkpoints"),
+    "tokens": _("tokens"),
+    "resumed": _("times resumed"),
+    "resumed_at_step": _("step of the last start"),
+    "run": _("training run"),
+    "training_set": _("training set"),
+    "machine": _("machine"),
+    "code": _("version of AION"),
 }
 
 
@@ -70,7 +82,10 @@ class AdapterForm(forms.Form):
 
 
 def metrics_in_words(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values of a run's card, those within other values too; unknown names stay as they are, last."""
+    """Names and values of a run's card, those within other values too; unknown names stay as they are, last.
+
+    Not the loss curve, which is drawn.
+    """
     order = list(_LABELS)
     facts = sorted(_flat(metrics), key=lambda fact: order.index(fact[0]) if fact[0] in _LABELS else len(order))
     return [(str(_LABELS.get(name, name)), _shown(name, value)) for name, value in facts]
@@ -78,6 +93,8 @@ def metrics_in_words(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
+        if name == _DRAWN:
+            continue
         if isinstance(value, Mapping):
             yield from _flat(value)
         else:
