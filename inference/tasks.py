@@ -11,7 +11,7 @@ from inference import training_jobs
 from inference.models import TrainingRun
 
 
-@shared_task(queue="training")
+@shared_task
 def train(run_id: int) -> None:
     """The training that was asked for; nothing if it is gone, has ended, or runs already."""
     if TrainingRun.objects.filter(pk=run_id).exists():

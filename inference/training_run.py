@@ -30,26 +30,27 @@ State = TrainingRun.State
 def perform(run_id: int, lines: Lines) -> tuple[TrainedAdapter, Adapter]:
     """Train, register the adapter as a candidate, and close the run. A run that was begun goes on.
 
-    Raises `TrainingStopped` (the row then says whether somebody wanted it), `TrainingRefused` with the row left as it
-    was, or another `InferenceError`, which closes the run as failed.
+    Raises `TrainingStopped` (the row then says whether somebody wanted it), `TrainingRefused` while another training
+    runs, with the row as it was, or another `InferenceError`, which closes the run as failed.
     """
     with training_lock():
         run = _claimed(run_id)
-        with Beat(run_id, lines).beating() as beat:
-            try:
+        beat = Beat(run_id, lines)
+        try:
+            with beat.beating():
                 trained = _trained(run, beat)
                 adapter = _registered(trained)
-            except TrainingStopped:
-                _stopped(run_id, wanted=not beat.was_terminated)
-                raise
-            except DatabaseError:
-                raise  # interrupted: the next start goes on
-            except InferenceError as exc:
-                _failed(run_id, str(exc))
-                raise
-            except Exception:
-                _failed(run_id, _("The training ended by an unexpected error; the log says more."))
-                raise
+        except TrainingStopped:
+            _stopped(run_id, wanted=not beat.was_terminated)
+            raise
+        except DatabaseError:
+            raise  # interrupted: the next start goes on
+        except InferenceError as exc:
+            _failed(run_id, str(exc))
+            raise
+        except Exception:
+            _failed(run_id, _("The training ended by an unexpected error; the log says more."))
+            raise
         card = trained.card
         _close(run_id, state=State.DONE, error="", adapter=adapter, metrics=card, curve=card["curve"])
         remove_checkpoints(run_id)

@@ -44,6 +44,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "test-fallback": {},
     "recalibrate": {},
     "export-dataset": {"days": "7"},
+    "train-adapter": {},
 }
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,7 +22,7 @@ from django.db import connection
 from django.utils import timezone
 
 from inference import training_jobs
-from inference.checkpoints import SEAL, checkpoints_folder, newest_whole, private_folder
+from inference.checkpoints import SEAL, checkpoints_folder, newest_whole, private_folder, seal
 from inference.exceptions import InferenceError, TrainingFailed, TrainingRefused
 from inference.models import Adapter, TrainingRun
 from inference.training_data import BadDataset
@@ -29,13 +30,14 @@ from inference.training_jobs import create_run, request_training, resume_trainin
 from inference.training_lock import this_machine_name, training_lock
 from inference.training_run import perform
 from inference.training_watch import Lines
+from tests.inference.training_process import start_training
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = TrainingRun.State
 PROFILE = {"rank": 4, "batch_size": 2, "epochs": 3, "lr": 5e-3, "checkpoint_s": 0.01}
 SILENT = Lines(lambda line: None)
-PATIENCE_S = 240
+PATIENCE_S = 300
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +66,10 @@ def _installation(small_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """This process and those it starts see the tests' database, the small base and a folder of this test's own."""
     root = tmp_path / "train"
     monkeypatch.setattr(settings, "AION_TRAIN_ROOT", root)
+    monkeypatch.setenv("AION_TRAIN_ROOT", str(root))
     for name in ("AION_LORA_BASE", "AION_BASE_MODEL"):
         monkeypatch.setattr(settings, name, str(small_base))
         monkeypatch.setenv(name, str(small_base))
-    monkeypatch.setenv("AION_TRAIN_ROOT", str(root))
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     monkeypatch.setenv("DATABASE_URL", urlunsplit(database))
 
@@ -82,19 +84,19 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def training() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def training() -> Iterator[Callable[[TrainingRun], BaseProcess]]:
     """Start a run's own process, as the worker does."""
-    started = []
+    started: list[BaseProcess] = []
 
-    def start(run: TrainingRun) -> subprocess.Popen[bytes]:
-        command = (sys.executable, "manage.py", "train_adapter", "--run", str(run.pk))
-        started.append(subprocess.Popen(command, cwd=settings.BASE_DIR))
+    def start(run: TrainingRun) -> BaseProcess:
+        connection.close()
+        started.append(start_training(run.pk))
         return started[-1]
 
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.join()
 
 
 def wait_until(true: Callable[[], object]) -> None:
@@ -102,6 +104,11 @@ def wait_until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def has_reached(run: TrainingRun, step: int) -> bool:
+    seals = checkpoints_folder(run.pk).glob(f"checkpoint-*/{SEAL}")
+    return any(int(sealed.parent.name.removeprefix("checkpoint-")) >= step for sealed in seals)
 
 
 def queued(dataset: Path, **profile: Any) -> TrainingRun:
@@ -113,7 +120,7 @@ def losses(run: TrainingRun) -> list[float]:
 
 
 def test_killed_at_once_and_later_it_ends_with_the_very_losses_of_a_run_that_was_left_alone(
-    dataset: Path, training: Callable[..., subprocess.Popen[bytes]]
+    dataset: Path, training: Callable[[TrainingRun], BaseProcess]
 ) -> None:
     alone = queued(dataset)
     perform(alone.pk, SILENT)
@@ -122,10 +129,9 @@ def test_killed_at_once_and_later_it_ends_with_the_very_losses_of_a_run_that_was
     run = queued(dataset)
     for step in (2, 17):  # in the first pass over the data, and in the second
         process = training(run)
-        reached = checkpoints_folder(run.pk) / f"checkpoint-{step}" / SEAL
-        wait_until(lambda reached=reached: reached.exists() or list(reached.parent.parent.glob("checkpoint-3?")))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        wait_until(functools.partial(has_reached, run, step))
+        process.kill()
+        process.join()
         run.refresh_from_db()
         assert run.state == State.RUNNING
         training_jobs.settle_interrupted()
@@ -138,26 +144,19 @@ def test_killed_at_once_and_later_it_ends_with_the_very_losses_of_a_run_that_was
     assert run_training(run.pk).adapter == run.adapter  # a second delivery
 
 
-def test_a_torn_checkpoint_is_left_for_the_one_before(dataset: Path) -> None:
-    run = queued(dataset, checkpoint_s=0.0001)
-    folder = private_folder(checkpoints_folder(run.pk))
+def test_a_torn_checkpoint_is_left_for_the_one_before() -> None:
+    folder = private_folder(checkpoints_folder(1))
     for step in (3, 6):
         checkpoint = folder / f"checkpoint-{step}"
         checkpoint.mkdir()
         (checkpoint / "weights").write_bytes(b"whole")
-        training_jobs_seal(checkpoint)
+        seal(checkpoint, losses=[(1, 2.0, 0.5)], tokens=7)
     (folder / "checkpoint-6" / "weights").write_bytes(b"who")
     (folder / "checkpoint-9").mkdir()
     found = newest_whole(folder)
     assert found is not None
     assert (found.step, found.losses, found.tokens) == (3, [(1, 2.0, 0.5)], 7)
     assert [entry.name for entry in folder.iterdir()] == ["checkpoint-3"]
-
-
-def training_jobs_seal(checkpoint: Path) -> None:
-    from inference.checkpoints import seal
-
-    seal(checkpoint, losses=[(1, 2.0, 0.5)], tokens=7)
 
 
 def test_a_checkpoint_folder_that_could_be_somebody_elses_is_refused(tmp_path: Path) -> None:
@@ -170,7 +169,7 @@ def test_a_checkpoint_folder_that_could_be_somebody_elses_is_refused(tmp_path: P
 
 
 def test_it_stops_when_asked_and_goes_on_when_asked(
-    dataset: Path, training: Callable[..., subprocess.Popen[bytes]]
+    dataset: Path, training: Callable[[TrainingRun], BaseProcess]
 ) -> None:
     run = queued(dataset, epochs=400, checkpoint_s=60)
     process = training(run)
@@ -178,7 +177,7 @@ def test_it_stops_when_asked_and_goes_on_when_asked(
     with pytest.raises(TrainingRefused):
         request_training(dataset)
     stop_training(run.pk)
-    process.wait(PATIENCE_S)
+    process.join(PATIENCE_S)
     run.refresh_from_db()
     assert (run.state, run.stop_requested, run.heartbeat_at) == (State.STOPPED, False, None)
     found = newest_whole(checkpoints_folder(run.pk))
@@ -188,13 +187,13 @@ def test_it_stops_when_asked_and_goes_on_when_asked(
 
 
 def test_a_worker_that_ends_lets_its_training_write_a_checkpoint_and_the_next_start_goes_on(
-    dataset: Path, training: Callable[..., subprocess.Popen[bytes]]
+    dataset: Path, training: Callable[[TrainingRun], BaseProcess]
 ) -> None:
     run = queued(dataset, epochs=400, checkpoint_s=60)
     process = training(run)
     wait_until(lambda: TrainingRun.objects.filter(pk=run.pk, step__gt=0).exists())
     process.terminate()
-    process.wait(PATIENCE_S)
+    process.join(PATIENCE_S)
     run.refresh_from_db()
     assert run.is_interrupted
     assert newest_whole(checkpoints_folder(run.pk)) is not None
@@ -223,11 +222,13 @@ def test_of_two_requests_at_once_one_is_refused(dataset: Path) -> None:
 
 
 def test_while_a_training_holds_the_lock_no_other_process_begins(
-    dataset: Path, training: Callable[..., subprocess.Popen[bytes]]
+    dataset: Path, training: Callable[[TrainingRun], BaseProcess]
 ) -> None:
     run = queued(dataset)
     with training_lock():
-        assert training(run).wait(PATIENCE_S) == 1
+        process = training(run)
+        process.join(PATIENCE_S)
+        assert process.exitcode == 1
     run.refresh_from_db()
     assert (run.state, run.resumed) == (State.QUEUED, 0)
 
@@ -244,14 +245,14 @@ def test_another_dataset_under_the_same_name_is_not_learned(dataset: Path) -> No
     run = queued(dataset)
     stop_training(run.pk)
     dataset.write_text(dataset.read_text() + "\n" + json.dumps({"prompt": "a", "completion": "b"}))
-    with pytest.raises(TrainingRefused, match="dataset"):
+    with pytest.raises(TrainingRefused, match="conjunto de dados mudou"):
         resume_training(run.pk)
 
 
 def test_another_base_is_not_trained_on(dataset: Path) -> None:
     run = queued(dataset)
     TrainingRun.objects.filter(pk=run.pk).update(state=State.STOPPED, base_sha256="0" * 64, process="x:1")
-    with pytest.raises(TrainingRefused, match="base model"):
+    with pytest.raises(TrainingRefused, match="modelo base"):
         resume_training(run.pk)
 
 
@@ -275,7 +276,7 @@ def test_a_heartbeat_tells_whether_another_machine_still_trains(dataset: Path) -
 
 @pytest.mark.parametrize(
     ("profile", "words"),
-    [({"lr": 1e30}, "diverged"), ({"max_length": 3}, "longer than 3 tokens")],
+    [({"lr": 1e30}, "divergiu"), ({"max_length": 3}, "mais de 3 tokens")],
     ids=["diverged", "all too long"],
 )
 def test_a_training_that_cannot_end_well_fails_with_words_and_leaves_nothing(
@@ -322,7 +323,7 @@ def test_too_little_memory_is_said_before_anything_is_loaded(dataset: Path, monk
 
     monkeypatch.setattr(sft, "this_machine", lambda: replace(this_machine(), free_bytes=10**8))
     run = queued(dataset)
-    with pytest.raises(TrainingRefused, match="memory"):
+    with pytest.raises(TrainingRefused, match="GB de memória"):
         perform(run.pk, SILENT)
     run.refresh_from_db()
     assert run.state == State.FAILED
