@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from aion import adapter_actions, fallback_actions, loop_actions
+from aion import adapter_actions, fallback_actions, loop_actions, training_actions
 from aion.exceptions import ActionFailed
 from chat import control, nightly, providers, tasks
 from chat.exceptions import CalibrationRefused, InvalidSettings
@@ -426,6 +426,20 @@ ACTIONS: dict[str, PanelAction] = {
             permissions=("telemetry.run_night",),
             run=loop_actions.try_out,
             blocked=loop_actions.running_blocked,
+        ),
+        PanelAction(
+            slug="train-adapter",
+            title=gettext_lazy("Train now"),
+            icon="model_training",
+            explanation=gettext_lazy(
+                "What people approved or corrected becomes a training set, and an adapter is trained on it in the "
+                "background. Answers may come a little slower until it is done."
+            ),
+            verb=gettext_lazy("Train now"),
+            permissions=("inference.train_adapter",),
+            run=training_actions.train_now,
+            changes=training_actions.training_changes,
+            blocked=training_actions.training_blocked,
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""Screens of the model: adapters (the served one marked), what was asked to serve, live processes, training runs."""
+"""Screens of the model: adapters, what was asked to serve, live processes; trainings are in `training_screen`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from unfold.decorators import display
 from inference.adapters import delete_adapter, last_failure, why_kept
 from inference.examination_screen import ExaminationAdmin
 from inference.exceptions import AdapterRejected, InferenceError
-from inference.models import Adapter, DesiredState, ProcessReport, TrainingRun
-from inference.screens import STATE_LABELS, AdapterForm, ReadOnlyAdmin, metrics_in_words
+from inference.models import Adapter, DesiredState, ProcessReport
+from inference.read_only import STATE_LABELS, ReadOnlyAdmin
+from inference.screens import AdapterForm, metrics_in_words
 from inference.serving_words import failure_in_words, reason_in_words, served_rows
+from inference.training_screen import TrainingRunAdmin
 from inference.uploads import accept_upload
 
 __all__ = ["AdapterAdmin", "DesiredStateAdmin", "ExaminationAdmin", "ProcessReportAdmin", "TrainingRunAdmin"]
@@ -229,17 +231,3 @@ class ProcessReportAdmin(ReadOnlyAdmin):
     @display(description=_("alive"), boolean=True)
     def alive(self, report: ProcessReport) -> bool:
         return report.is_alive
-
-
-@admin.register(TrainingRun)
-class TrainingRunAdmin(ReadOnlyAdmin):
-    """The trainings and what came of them."""
-
-    list_display = ("created_at", "state_label", "dataset", "adapter", "finished_at")
-    list_filter = ("state",)
-    list_select_related = ("adapter",)
-    list_before_template = "admin/inference/training_help.html"
-
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, run: TrainingRun) -> tuple[str, str]:
-        return run.state, run.get_state_display()

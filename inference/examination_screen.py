@@ -15,7 +15,7 @@ from unfold.decorators import display
 from inference import promotion
 from inference.examinations import tell_interrupted
 from inference.models import Examination
-from inference.screens import STATE_LABELS, ReadOnlyAdmin
+from inference.read_only import STATE_LABELS, ReadOnlyAdmin
 from inference.verdict_words import (
     arms_in_words,
     figure_in_words,

@@ -55,3 +55,15 @@ class AdapterRejected(InferenceError):
 
 class ExaminationRefused(InferenceError):
     """An examination cannot be made now; the message says why."""
+
+
+class TrainingFailed(InferenceError):
+    """The training did not end with an adapter; the message says why."""
+
+
+class TrainingRefused(InferenceError):
+    """The training was not begun or not taken up again, and nothing changed; the message says why."""
+
+
+class TrainingStopped(InferenceError):
+    """The training was asked to stop; its last checkpoint says where it goes on."""

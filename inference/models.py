@@ -129,19 +129,39 @@ class ProcessReport(models.Model):
 
 
 class TrainingRun(models.Model):
-    """One training of an adapter by command; one whose process was killed stays as running."""
+    """One training of an adapter. At most one is queued or running; see `training_jobs` for how it gets along."""
 
     class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
         RUNNING = "running", _("running")
+        STOPPED = "stopped", _("stopped")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
 
-    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.RUNNING)
+    UNFINISHED: ClassVar = (State.QUEUED, State.RUNNING)
+
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.QUEUED)
     dataset = models.CharField(_("dataset"), max_length=500)
     dataset_sha256 = models.CharField(_("dataset's SHA-256"), max_length=64, blank=True)
+    training_set_id = models.UUIDField(_("training set"), null=True, blank=True)
+    base_sha256 = models.CharField(_("base model's SHA-256"), max_length=64, blank=True)
     out = models.CharField(_("result folder"), max_length=500, blank=True)
     profile = models.JSONField(_("hyper-parameters"), default=dict, blank=True)
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    step = models.PositiveIntegerField(_("step"), default=0)
+    steps = models.PositiveIntegerField(_("steps"), default=0)
+    curve = models.JSONField(_("loss curve"), default=list, blank=True)  # [step, loss, seconds], some 200 at most
+    tokens = models.PositiveBigIntegerField(_("tokens"), default=0)
+    seconds = models.FloatField(_("seconds of training"), default=0.0)
+    process = models.CharField(_("process"), max_length=200, blank=True)
+    heartbeat_at = models.DateTimeField(_("last heartbeat"), null=True, blank=True)
+    stop_requested = models.BooleanField(_("asked to stop"), default=False)
+    resumed = models.PositiveIntegerField(_("times taken up again"), default=0)
+    begun_at_step = models.PositiveIntegerField(_("step of the last start"), default=0)
+    fruitless = models.PositiveSmallIntegerField(_("starts since it last got further"), default=0)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("requested by"), null=True, blank=True, on_delete=models.SET_NULL
+    )
     adapter = models.ForeignKey(
         Adapter, verbose_name=_("adapter"), null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
@@ -153,9 +173,21 @@ class TrainingRun(models.Model):
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
         ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [("train_adapter", _("Can train an adapter"))]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                models.Value(1), condition=models.Q(state__in=("queued", "running")), name="one_training_at_a_time"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}: {self.dataset}"
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Begun, and its process gives no sign any more."""
+        alive = self.heartbeat_at is not None and timezone.now() - self.heartbeat_at < ALIVE_WITHIN
+        return self.state == self.State.RUNNING and not alive
 
 
 class Examination(models.Model):

@@ -7,30 +7,15 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Model
-from django.http import HttpRequest
 from django.utils.formats import localize
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from inference.adapters import LONGEST_NAME
 
-STATE_LABELS = {
-    "candidate": "info",
-    "champion": "success",
-    "retired": "warning",
-    "rejected": "danger",
-    "pending": "warning",
-    "served": "success",
-    "running": "warning",
-    "done": "success",
-    "failed": "danger",
-    "superseded": "info",
-    "interrupted": "warning",
-}
 _DIGEST_SHOWN = 12
+_DRAWN = "curve"
 _LABELS: dict[str, Promise] = {
     "name": _("name"),
     "loss": _("loss at the end"),
@@ -49,20 +34,18 @@ _LABELS: dict[str, Promise] = {
     "batch_size": _("batch size"),
     "max_length": _("longest example, in tokens"),
     "seed": _("seed"),
+    "four_bit": _("base model in four bits"),
+    "gradient_checkpointing": _("activations computed twice to save memory"),
+    "optimizer": _("optimiser"),
+    "checkpoint_s": _("seconds between checkpoints"),
+    "tokens": _("tokens"),
+    "resumed": _("times resumed"),
+    "resumed_at_step": _("step of the last start"),
+    "run": _("training run"),
+    "training_set": _("training set"),
+    "machine": _("machine"),
+    "code": _("version of AION"),
 }
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Adapters and runs are made by training and changed by the panel's buttons, never by editing a row."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class ManyFilesInput(forms.ClearableFileInput):
@@ -99,7 +82,10 @@ class AdapterForm(forms.Form):
 
 
 def metrics_in_words(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values of a run's card, those within other values too; unknown names stay as they are, last."""
+    """Names and values of a run's card, those within other values too; unknown names stay as they are, last.
+
+    Not the loss curve, which is drawn.
+    """
     order = list(_LABELS)
     facts = sorted(_flat(metrics), key=lambda fact: order.index(fact[0]) if fact[0] in _LABELS else len(order))
     return [(str(_LABELS.get(name, name)), _shown(name, value)) for name, value in facts]
@@ -107,6 +93,8 @@ def metrics_in_words(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
+        if name == _DRAWN:
+            continue
         if isinstance(value, Mapping):
             yield from _flat(value)
         else:

@@ -1,42 +1,27 @@
-"""Training runs: profile, result folder, rows. The training itself is `inference.sft`, imported late."""
+"""One training, from examples to an adapter's folder. The learning itself is `inference.sft`, imported late."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from inference.adapters import register
 from inference.base_models import base_model_path, base_sha256, file_sha256
-from inference.exceptions import InferenceError
-from inference.models import Adapter, TrainingRun
+from inference.checkpoints import private_folder
+from inference.exceptions import TrainingFailed
 from inference.training_data import Example, read_examples
+from inference.training_profile import TrainingProfile, profile_for
+from inference.training_watch import Watch
 
-Progress = Callable[[str], None]
-
-
-class TrainingFailed(InferenceError):
-    """The training did not end with an adapter; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingProfile:
-    """Hyper-parameters. The defaults made the shipped adapter; `max_length` counts tokens of prompt and answer."""
-
-    epochs: float = 1.0
-    lr: float = 5e-4
-    rank: int = 16
-    batch_size: int = 4
-    max_length: int = 1024
-    seed: int = 17
+if TYPE_CHECKING:
+    from inference.sft import Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +33,19 @@ class TrainedAdapter:
 
 
 def train(
-    dataset: Path, out: Path, profile: TrainingProfile, *, progress: Progress = lambda line: None
+    dataset: Path,
+    out: Path,
+    profile: TrainingProfile,
+    *,
+    watch: Watch,
+    checkpoints: Path | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> TrainedAdapter:
     """Train a LoRA adapter on `dataset` into the new folder `out`, in this process.
 
-    Raises `BadDataset`, `ModelNotFound`, or `TrainingFailed` where `out` is taken or the model diverges.
+    `checkpoints`: a folder that it goes on from, and leaves behind; without one it starts anew. `notes` join the
+    run's card. Raises `BadDataset`,
+    `ModelNotFound`, `TrainingRefused` for want of room, `TrainingStopped` when `watch` wants it, or `TrainingFailed`.
     """
     examples = read_examples(dataset)
     if out.exists():
@@ -61,59 +54,51 @@ def train(
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        card = _fit(examples, base, aside, profile, progress)
-        card |= {"dataset": dataset.name, "dataset_sha256": file_sha256(dataset), "profile": asdict(profile)}
+        kept = private_folder(checkpoints or aside / "checkpoints")
+        card = _fit(examples, base, aside, profile, watch, kept)
+        card |= {
+            "dataset": dataset.name,
+            "dataset_sha256": file_sha256(dataset),
+            "profile": asdict(profile),
+            **(notes or {}),
+        }
         (aside / "aion.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+        shutil.rmtree(aside / "checkpoints", ignore_errors=True)
         aside.chmod(0o755)
         aside.rename(out)
+    except OSError as exc:
+        raise TrainingFailed(_("The adapter could not be written: %(error)s") % {"error": exc}) from exc
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return TrainedAdapter(out, card)
 
 
-def train_candidate(
-    dataset: Path, out: Path, profile: TrainingProfile, *, progress: Progress = lambda line: None
-) -> tuple[TrainedAdapter, Adapter]:
-    """Train as `train` does, keep the run for the panel, and register the result as a candidate. Raises as both do."""
-    run = TrainingRun.objects.create(dataset=str(dataset), out=str(out), profile=asdict(profile))
-    run.state, run.error = TrainingRun.State.FAILED, _("It was stopped.")
-    try:
-        trained = train(dataset, out, profile, progress=progress)
-        run.adapter = _register(trained)
-        run.dataset_sha256, run.metrics = trained.card["dataset_sha256"], trained.card
-        run.state, run.error = TrainingRun.State.DONE, ""
-    except InferenceError as exc:
-        run.error = str(exc)
-        raise
-    finally:
-        run.finished_at = timezone.now()
-        run.save()
-    return trained, run.adapter
+def machine_profile(asked: Mapping[str, Any]) -> TrainingProfile:
+    """What suits this machine, with what was asked instead. Raises `TrainingRefused`."""
+    from inference.backends.model_loading import choose_device  # torch
 
-
-def _register(trained: TrainedAdapter) -> Adapter:
-    name = f"{trained.folder.parent.name}-{trained.folder.name}"
-    adapter = register(trained.folder, name=name, origin=Adapter.Origin.TRAINED)
-    Adapter.objects.filter(pk=adapter.pk).update(metrics=trained.card)
-    return adapter
+    return profile_for(choose_device(), asked)
 
 
 def _fit(
-    examples: list[Example], base: Path, folder: Path, profile: TrainingProfile, progress: Progress
+    examples: list[Example], base: Path, folder: Path, profile: TrainingProfile, watch: Watch, checkpoints: Path
 ) -> dict[str, Any]:
     from inference.sft import fit  # torch, peft and trl, needed only here
 
-    outcome = fit(examples, base, folder, profile, progress)
-    if not outcome.is_finite:
-        raise TrainingFailed(_("The training diverged; try a lower learning rate."))
+    digest = base_sha256(base)
+    outcome: Fit = fit(examples, base, folder, profile, watch, checkpoints)
     return {
         "base_model": settings.AION_LORA_BASE or base.name,
-        "base_sha256": base_sha256(base),
+        "base_sha256": digest,
         "examples": outcome.examples,
         "examples_too_long": outcome.too_long,
         "steps": outcome.steps,
         "loss": round(outcome.loss, 4),
         "seconds": round(outcome.seconds, 1),
+        "tokens": outcome.tokens,
         "tokens_per_second": round(outcome.tokens / outcome.seconds, 1),
+        "curve": outcome.curve,
+        "machine": outcome.machine,
+        "code": settings.SPECTACULAR_SETTINGS["VERSION"],
         "libraries": outcome.libraries,
     }

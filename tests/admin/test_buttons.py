@@ -48,6 +48,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "resume-autopilot": {"reason": "fim da reforma"},
     "run-night": {},
     "dry-run-night": {},
+    "train-adapter": {},
 }
 
 

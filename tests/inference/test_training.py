@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 
 from inference.adapter_folder import inspect_adapter
 from inference.base_models import base_sha256
+from inference.checkpoints import checkpoints_folder
 from inference.engine import Message
+from inference.exceptions import TrainingFailed
 from inference.models import TrainingRun
-from inference.training import TrainingFailed, TrainingProfile, train, train_candidate
+from inference.training import train
 from inference.training_data import BadDataset, Example, read_examples
+from inference.training_profile import TrainingProfile
+from inference.training_watch import Lines
 
 ROW = {"prompt": "Qual a capital?", "completion": "Brasília [1]."}
 
@@ -73,28 +79,32 @@ def test_an_empty_dataset_is_refused(tmp_path: Path) -> None:
 def test_a_taken_folder_is_left_alone(dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(TrainingFailed):
-        train(dataset, tmp_path / "out", TrainingProfile())
+        train(dataset, tmp_path / "out", TrainingProfile(), watch=Lines(print))
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.django_db
-def test_training_gives_a_sound_candidate_of_this_base(dataset: Path, tmp_path: Path, bundled_model: Path) -> None:
-    profile = TrainingProfile(rank=2, batch_size=2)
-    trained, adapter = train_candidate(dataset, tmp_path / "run" / "adapter", profile)
-    facts = inspect_adapter(trained.folder)
-    assert (facts.rank, facts.base_sha256) == (2, base_sha256(bundled_model))
-    assert facts.card["examples"] == 2
-    assert str(settings.VAR_DIR) not in (trained.folder / "adapter_config.json").read_text()
-    assert [entry.name for entry in trained.folder.parent.iterdir()] == ["adapter"]
+@pytest.mark.django_db(transaction=True)
+def test_the_command_gives_a_sound_candidate_of_this_base(dataset: Path, tmp_path: Path, bundled_model: Path) -> None:
+    told, lines = StringIO(), StringIO()
+    folder = tmp_path / "run" / "adapter"
+    call_command(
+        "train_adapter", dataset, out=folder, rank=2, batch_size=2, json=True, stdout=told, stderr=lines
+    )  # fmt: skip
+    card = json.loads(told.getvalue())
+    facts = inspect_adapter(folder)
+    assert (facts.rank, facts.base_sha256, card["folder"]) == (2, base_sha256(bundled_model), str(folder))
+    assert (card["examples"], card["steps"], card["profile"]["seed"], card["resumed"]) == (2, 1, 17, 0)
+    assert "step 1/1" in lines.getvalue()
+    assert str(settings.VAR_DIR) not in (folder / "adapter_config.json").read_text()
+    assert [entry.name for entry in folder.parent.iterdir()] == ["adapter"]
     run = TrainingRun.objects.get()
-    assert (run.state, run.adapter, run.error) == (TrainingRun.State.DONE, adapter, "")
+    assert (run.state, run.adapter_id, run.error, run.step) == (TrainingRun.State.DONE, card["adapter"], "", 1)
+    assert not checkpoints_folder(run.pk).exists()
 
 
 @pytest.mark.django_db
-def test_a_training_that_fails_is_kept_with_its_reason(dataset: Path, tmp_path: Path) -> None:
+def test_a_bad_dataset_is_refused_before_there_is_a_run(dataset: Path) -> None:
     dataset.write_text("not json")
-    with pytest.raises(BadDataset):
-        train_candidate(dataset, tmp_path / "out", TrainingProfile())
-    run = TrainingRun.objects.get()
-    assert (run.state, run.adapter) == (TrainingRun.State.FAILED, None)
-    assert "1" in run.error  # the line
+    with pytest.raises(CommandError, match="1"):  # the line
+        call_command("train_adapter", dataset)
+    assert not TrainingRun.objects.exists()
