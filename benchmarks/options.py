@@ -22,6 +22,7 @@ BENCHMARKS = (
     "replay",
     "answers",
     "adapter",
+    "loop",
     "examination",
     "engine",
     "load",

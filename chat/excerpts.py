@@ -34,9 +34,11 @@ class Chosen:
 
 
 def choose(
-    excerpts: Sequence[Excerpt], texts: Sequence[str], *, temperature: float = TEMPERATURE, holds: float = HOLDS
+    excerpts: Sequence[Excerpt], texts: Sequence[str], *, temperature: float | None = None, holds: float | None = None
 ) -> Chosen | None:
     """The excerpt of the greatest expected use, or None where nothing was pointed at."""
+    temperature = TEMPERATURE if temperature is None else temperature
+    holds = HOLDS if holds is None else holds
     if not excerpts:
         return None
     logprobs = np.array([excerpt.logprob for excerpt in excerpts]) / temperature

@@ -16,7 +16,7 @@ class TrainingProfile:
     """The defaults made the shipped adapter; `max_length` counts tokens of prompt and answer."""
 
     name: str = "cpu-small"
-    epochs: float = 1.0
+    epochs: float = 2.0
     lr: float = 5e-4
     rank: int = 16
     batch_size: int = 4
