@@ -30,8 +30,8 @@ from benchmarks.options import NO_DATA, Options, spread
 from benchmarks.questions import DEMO, QuestionSet, installed_sets, say
 from chat import control, excerpts
 from chat.answering import Question, answer
-from chat.evaluation import Plan, ask_all, contains, plain_reply, token_f1
-from chat.evaluation.asking import EVALUATOR, Judged
+from chat.evaluation import Plan, contains, plain_reply, token_f1
+from chat.evaluation.asking import EVALUATOR, Judged, ask_all
 from chat.evaluation.intervals import Sample
 from chat.golden import GoldenQuestion, GoldenSet, read_golden
 from chat.golden.importing import import_questions
@@ -109,9 +109,8 @@ def _converse(options: Options, folder: Path) -> Path:
         say(f"loop: asking and reviewing {golden.name}")
         _review(golden, staff.pk)
     built = build(timezone.now(), target=folder / "training-set")
-    say(
-        f"loop: {built.rows} rows, left out: { {why: each['rows'] for why, each in built.manifest['excluded'].items()} }"
-    )
+    left_out = {why: each["rows"] for why, each in built.manifest["excluded"].items()}
+    say(f"loop: {built.rows} rows, left out: {left_out}")
     return built.path / "data.jsonl"
 
 
@@ -201,11 +200,8 @@ def _is_whole(item: Judged) -> bool:
     if "\n" in said:
         return True
     cited = [source.text for source in item.answer.sources if source.cited]
-    return any(
-        said in sentence.text and len(said) >= 0.9 * len(sentence.text.strip()) - 1
-        for text in cited
-        for sentence in split_sentences(text)
-    )
+    sentences = [sentence.text.strip() for text in cited for sentence in split_sentences(text)]
+    return any(said in sentence and len(said) >= len(sentence) - 2 for sentence in sentences)
 
 
 def _changes(asked: Asked, engine: TransformersEngine) -> Iterator[Line]:
