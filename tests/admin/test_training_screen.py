@@ -81,11 +81,9 @@ def test_it_is_stopped_after_asking_by_who_may(
     assert address("stop", run) not in looking.get(address("change", run)).content.decode()
     assert looking.post(address("stop", run)).status_code == 403
     assert "parado" in owning.get(address("stop", run)).content.decode()
-    run.refresh_from_db()
-    assert not run.stop_requested
+    assert not TrainingRun.objects.get().stop_requested
     owning.post(address("stop", run))
-    run.refresh_from_db()
-    assert run.stop_requested
+    assert TrainingRun.objects.get().stop_requested
     assert LogEntry.objects.get().object_id == str(run.pk)
 
 
@@ -113,7 +111,7 @@ def test_train_now_queues_what_people_judged_and_only_one(
     settings.AION_TRAIN_ROOT = tmp_path
     (tmp_path / "data.jsonl").write_text(json.dumps({"prompt": "a", "completion": "b"}))
     built = SimpleNamespace(training_set_id=None, path=tmp_path, rows=1, manifest={})
-    monkeypatch.setitem(sys.modules, "chat.lessons", SimpleNamespace(build=lambda now: built))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "chat.lessons", SimpleNamespace(build=lambda now: built))
     assert owning.get(TRAIN).status_code == 200
     with django_capture_on_commit_callbacks() as callbacks:
         page = owning.post(TRAIN, follow=True).content.decode()

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Mapping
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["inference.sft"])
@@ -19,11 +20,12 @@ def start_training(run_id: int) -> BaseProcess:
 
 
 def _train(environment: Mapping[str, str], run_id: int) -> None:
-    os.environ |= environment  # the libraries were imported in an earlier test's
+    os.environ |= environment
 
     import django
-
-    django.setup()
+    from django.conf import settings
     from django.core.management import call_command
 
+    django.setup()
+    settings.AION_TRAIN_ROOT = Path(environment["AION_TRAIN_ROOT"])  # read already, in an earlier test
     call_command("train_adapter", run=run_id)
