@@ -201,7 +201,7 @@ def defaults() -> ChatPolicy:
     return ChatPolicy(
         tau=settings.AION_TAU_CONFIDENCE,
         scorer=ChatSettingsRevision.Scorer.CALIBRATED,
-        answer_mode=modes.QUOTE_FIRST if bundled.is_configured() else modes.GENERATE,
+        answer_mode=modes.EXCERPT if bundled.is_configured() else modes.GENERATE,
         on_low_confidence=Revision.OnLowConfidence.ABSTAIN,
         dense_candidates=sizes.dense_candidates,
         text_candidates=sizes.text_candidates,

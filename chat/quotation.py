@@ -26,7 +26,7 @@ CUT_TO = 15  # but not below this
 LIST_ITEMS = 8
 SHORT_SECTION = 60  # words
 SECTION_NAMED = 0.66  # of what is asked about
-NEARLY_ALL = 0.8  # of a sentence's words: leaving out the rest would only make it odd to read
+NEARLY_ALL = 0.6  # of a sentence's words: leaving out the rest would only make it odd to read
 
 _LEANS_BACK = re.compile(
     r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"

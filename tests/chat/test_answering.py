@@ -185,7 +185,7 @@ def test_a_quotation_stays_whole_where_the_model_cannot_cut_it(reply):
 def test_only_the_bundled_model_quotes_by_default(settings):
     assert control.defaults().answer_mode == "generate"  # the tests' engine is another
     settings.AION_ENGINE = settings.ENGINE_IN_PROCESS
-    assert control.defaults().answer_mode == "quote_first"
+    assert control.defaults().answer_mode == "excerpt"
     settings.AION_BASE_MODEL = "mistralai/Mistral-7B-Instruct-v0.3"
     assert control.defaults().answer_mode == "generate"
 
