@@ -23,6 +23,7 @@ BENCHMARKS = (
     "answers",
     "adapter",
     "examination",
+    "nights",
     "engine",
     "load",
     "grounding",
