@@ -46,7 +46,7 @@ from telemetry.models import LoopSettings, Night, TrainingSet
 
 FEW, MANY = 20, 120  # answers reviewed on a day
 ASKERS = 5
-LONGEST_START_S = 300.0
+LONGEST_START_S = 900.0
 FIGURES = ("utility", "f1", "f1_shown", "contains", "grounded", "refused")
 
 
