@@ -134,7 +134,7 @@ def _has_settled() -> bool:
 
 
 def _told(each: Day, night: Night, people: Mapping[str, object]) -> Iterator[Line]:
-    examination = Examination.objects.filter(pk=night.examination_id).first()
+    examination = Examination.objects.get(pk=night.examination_id) if night.examination_id else None
     wish = desired_state()
     conditions = {
         **people,
@@ -169,9 +169,9 @@ def _reasons(night: Night, examination: Examination | None) -> list[str]:
 
 def _rows(night: Night) -> Mapping[str, Any]:
     """What the training set was made of, and what was left out of it; nothing where there was none."""
-    made = TrainingSet.objects.filter(pk=night.training_set_id).first()
-    if made is None:
+    if night.training_set_id is None:
         return {}
+    made = TrainingSet.objects.get(pk=night.training_set_id)
     excluded = {reason: left["rows"] for reason, left in made.manifest["excluded"].items()}
     return {"rows": made.rows, "origins": made.manifest["origins"], "left_out": excluded}
 

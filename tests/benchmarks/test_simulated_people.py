@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.simulated_people import careful, careless
 from chat.answering import Answer, Source
+from chat.answers import Route
 from chat.golden import GoldenQuestion
 from telemetry.models import Review
 
@@ -33,7 +34,7 @@ def source(number: int | None, text: str) -> Source:
     )
 
 
-def answered(text: str, used: str = "local", sources: tuple[Source, ...] = ()) -> Answer:
+def answered(text: str, used: Route = "local", sources: tuple[Source, ...] = ()) -> Answer:
     return Answer(
         text=text,
         used=used,
