@@ -145,6 +145,8 @@ class _Run:
         if examined.promote:
             self._step("promote", lambda: self._steps.promote(examined.examination_id))
             self._step("refit", lambda: self._steps.refit(self._now))
+        elif self._night.facts["champion_tainted"]:
+            _alarm(self._night, "still_tainted")
 
     def _decide(self) -> NightDecision:
         found: list[NightDecision] = []

@@ -13,7 +13,6 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.db.models import Avg, Q
 from django.utils import timezone
@@ -21,7 +20,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from chat import control
-from inference.models import DesiredState
+from inference.models import DesiredState, Examination
 from telemetry.currency import rate_at
 from telemetry.events import EventKind
 from telemetry.models import Event, Reservation
@@ -89,8 +88,7 @@ def earned_by(adapter_id: int, now: datetime | None = None) -> Earned | None:
 
 
 def _examined(adapter_id: int) -> Estimate | None:
-    model: Any = apps.all_models["inference"].get("examination")  # None until piece E is merged; then import it
-    last = None if model is None else model.objects.filter(candidate_id=adapter_id, state="done").first()
+    last = Examination.objects.filter(candidate_id=adapter_id, state=Examination.State.DONE).first()
     return None if last is None else gained_in(last.results)
 
 

@@ -20,6 +20,7 @@ from retrieval import erasure as retrieval_erasure
 from telemetry import erasure as telemetry_erasure
 from telemetry.events import EventKind, Json, moment_of, record
 from telemetry.models import Event
+from telemetry.training_sets import tainted_sets
 
 REASON = "erasure"
 
@@ -42,15 +43,22 @@ def erase_person(user_id: int) -> Receipt:
         of_telemetry = telemetry_erasure.erase_person(user_id, tenant=tenant, reason=REASON)
         erased = {
             "chat": chat_erasure.erase_person(user_id, tenant=tenant),
+            "inference": inference_erasure.erase_person(of_telemetry.event_ids),
             "retrieval": retrieval_erasure.erase_person(of_telemetry.event_ids, tenant=tenant),
             "telemetry": dict(of_telemetry.counts),
         }
-        adapters = inference_erasure.tainted_by(of_telemetry.training_set_ids)
+        adapters = inference_erasure.taught_by(of_telemetry.training_set_ids)
         inference_erasure.taint(adapters, reason=REASON)
         sets = [str(set_id) for set_id in of_telemetry.training_set_ids]
         meta: dict[str, Json] = {"erased": erased, "trainingSets": sets, "adapters": adapters}
         receipt_id = record(EventKind.ERASURE, value=1, meta=meta, tenant=tenant)
     return Receipt(receipt_id, moment_of(receipt_id), erased, tuple(sets), tuple(adapters))
+
+
+def mark_latecomers() -> int:
+    """Adapters that a training made of a set while, or after, somebody in it was erased; how many there were."""
+    tainted = tainted_sets(settings.PRIMARY_TENANT_ID).values_list("pk", flat=True)
+    return inference_erasure.taint(inference_erasure.taught_by(list(tainted)), reason=REASON)
 
 
 def applied(tenant: str) -> list[dict[str, Json]]:

@@ -6,19 +6,18 @@ What was erased is gone from both ways; a tainted set or adapter says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.conf import settings
 from django.db.models import Count
 
+from inference.erasure import taught_by
 from inference.models import Adapter, TrainingRun
 from telemetry.events import EventKind
-from telemetry.models import Event
+from telemetry.models import Event, TrainingRow, TrainingSet
 
 ROWS_SHOWN = 50
 
@@ -100,51 +99,43 @@ def lineage_of_adapter(adapter_id: int) -> AdapterLineage | None:
 
 def adapters_taught_by(training_sets: Iterable[UUID]) -> tuple[Adapter, ...]:
     """Those that any run made of these sets."""
-    taught = _runs().filter(training_set_id__in=list(training_sets), adapter__isnull=False)
-    return tuple(Adapter.objects.filter(pk__in=taught.values_list("adapter_id", flat=True)).order_by("pk"))
-
-
-def _runs() -> Any:
-    return TrainingRun.objects
-
-
-def _known(model: str) -> Any:
-    """The rows of a model of piece C; None until it is merged, then import it."""
-    found: Any = apps.all_models["telemetry"].get(model)
-    return None if found is None else found.objects
+    return tuple(Adapter.objects.filter(pk__in=taught_by(list(training_sets))).order_by("pk"))
 
 
 def _trainings(adapter: Adapter) -> tuple[Taught, ...]:
-    runs = _runs().filter(adapter=adapter).order_by("-pk")
+    runs = adapter.runs.order_by("-pk")
     return tuple(Taught(run.pk, run.get_state_display(), run.created_at, _set_of(run)) for run in runs)
 
 
-def _set_of(run: Any) -> TaughtSet | None:
-    sets, chosen = _known("trainingset"), getattr(run, "training_set_id", None)
-    row = None if sets is None or chosen is None else sets.filter(pk=chosen).first()
+def _set_of(run: TrainingRun) -> TaughtSet | None:
+    row = TrainingSet.objects.filter(pk=run.training_set_id).first()
     return None if row is None else _described(row)
 
 
-def _described(row: Any) -> TaughtSet:
+def _described(row: TrainingSet) -> TaughtSet:
     counts = row.training_rows.order_by().values_list("origin").annotate(count=Count("pk")).order_by("-count")
-    names = dict(row.training_rows.model._meta.get_field("origin").flatchoices)
     return TaughtSet(
         id=row.pk,
         created_at=row.created_at,
         rows=row.rows,
         tainted_at=row.tainted_at,
-        origins=tuple((str(names.get(origin, origin)), count) for origin, count in counts),
-        shown=_with_questions(row.training_rows.order_by("position")[:ROWS_SHOWN], names),
+        origins=tuple((_origin(origin), count) for origin, count in counts),
+        shown=_with_questions(row.training_rows.order_by("position")[:ROWS_SHOWN]),
     )
 
 
-def _with_questions(rows: Sequence[Any], names: dict[str, Any]) -> tuple[TaughtRow, ...]:
+def _origin(code: str) -> str:
+    return str(TrainingRow.Origin(code).label)
+
+
+def _with_questions(rows: Iterable[TrainingRow]) -> tuple[TaughtRow, ...]:
+    rows = list(rows)
     asked = {row.event_id for row in rows if row.event_id is not None}
     metas = dict(Event.objects.filter(pk__in=asked, tenant=settings.PRIMARY_TENANT_ID).values_list("pk", "meta"))
     return tuple(
         TaughtRow(
             position=row.position,
-            origin=str(names.get(row.origin, row.origin)),
+            origin=_origin(row.origin),
             event_id=row.event_id if row.event_id in metas else None,
             question=str(metas.get(row.event_id, {}).get("prompt") or ""),
             conversation_id=str(metas.get(row.event_id, {}).get("conversationId") or ""),
@@ -154,8 +145,9 @@ def _with_questions(rows: Sequence[Any], names: dict[str, Any]) -> tuple[TaughtR
 
 
 def _learners(event_id: UUID) -> tuple[Learner, ...]:
-    sets = _known("trainingset")
-    if sets is None:
-        return ()
-    held = sets.filter(tenant=settings.PRIMARY_TENANT_ID, training_rows__event_id=event_id).distinct().order_by("-pk")
+    held = (
+        TrainingSet.objects.filter(tenant=settings.PRIMARY_TENANT_ID, training_rows__event_id=event_id)
+        .distinct()
+        .order_by("-pk")
+    )
     return tuple(Learner(_described(row), adapters_taught_by([row.pk])) for row in held)

@@ -44,7 +44,7 @@ def resuming_changes(form: forms.Form) -> Sequence[Change]:
 
 
 def run_now(values: Mapping[str, Any], by: User) -> str:
-    tasks.autopilot.apply_async(kwargs={"occasion": uuid4().hex}, queue=tasks.TRAINING_QUEUE)
+    tasks.autopilot.delay(occasion=uuid4().hex)
     return _("The night was started. Nights shows each step as it ends.")
 
 

@@ -104,16 +104,9 @@ def _step(night: Night, step: dict[str, Any]) -> dict[str, Any]:
 
 
 def _result(night: Night, step: str) -> str:
-    from django.urls import NoReverseMatch
-
     field, page = RESULTS.get(step, ("", ""))
     made = getattr(night, field, None) if field else None
-    if made is None:
-        return ""
-    try:
-        return reverse(page, args=[made])
-    except NoReverseMatch:  # that page comes with another piece of the loop
-        return ""
+    return "" if made is None else reverse(page, args=[made])
 
 
 def _lasted(begun: datetime, ended: datetime) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from uuid import UUID
 
@@ -13,13 +12,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from aion.autopilot import Examined, Made, Steps, Trained, gather_facts
+from aion.erasure import mark_latecomers
 from aion.loop.learning import is_clean
-from chat import nightly
-from inference.erasure import taint
+from chat import examination, lessons, nightly
+from inference import examinations, promotion, training_jobs
+from inference.models import Examination, TrainingRun
+from inference.verdict_words import reasons_in_words
+from telemetry import loop_settings
 from telemetry.export_jobs import export_now
+from telemetry.models import TrainingSet
+from telemetry.training_sets import DATA
 
 LOOK_EVERY_S = 5.0
-UNFINISHED = ("queued", "running")
 
 
 class StepRefused(Exception):
@@ -32,46 +36,62 @@ def export(now: datetime) -> str:
 
 
 def build(now: datetime) -> Made:
-    built = import_module("chat.lessons").build(now)
+    """Raises `StepRefused` where there is nothing to train on."""
+    built = lessons.build(now)
+    if not built.rows:
+        raise StepRefused(
+            _("Nothing that was reviewed can be taught; “Training sets” says what was left out, and why.")
+        )
     return Made(built.training_set_id, _rows(built.rows))
 
 
 def request(training_set_id: UUID) -> int:
-    sets = import_module("telemetry.models").TrainingSet.objects
-    dataset = Path(sets.get(pk=training_set_id).path) / "data.jsonl"
-    run = import_module("inference.training_jobs").request_training(dataset, training_set_id=training_set_id)
-    return int(run.pk)
+    dataset = Path(TrainingSet.objects.get(pk=training_set_id).path) / DATA
+    profile = loop_settings.current().profile
+    return training_jobs.request_training(dataset, training_set_id=training_set_id, profile=profile).pk
 
 
 def train(run_id: int) -> Trained:
     """Here, or wait where a worker took it first."""
-    run = import_module("inference.training_jobs").run_training(run_id)
-    while run.state in UNFINISHED:
+    run = training_jobs.run_training(run_id)
+    while run.state in TrainingRun.UNFINISHED:
         time.sleep(LOOK_EVERY_S)
         run.refresh_from_db()
     if run.adapter_id is None:
         raise StepRefused(run.error or _("The training was stopped."))
     if not is_clean(run.training_set_id):
-        taint([run.adapter_id], reason="erasure")
+        mark_latecomers()
         raise StepRefused(_("Someone's data was erased meanwhile; the next night trains without it."))
     return Trained(run.adapter_id, str(run.adapter))
 
 
 def examine(adapter_id: int, night_id: UUID) -> Examined:
-    examination = import_module("chat.examination").examine(adapter_id, night_id=night_id)
-    if examination.promote is None:
+    """After whatever examination is at work."""
+    while examinations.is_running():
+        time.sleep(LOOK_EVERY_S)
+    row = _examined(adapter_id) or examination.examine(adapter_id, night_id=night_id)
+    if row.promote is None:
         raise StepRefused(_("The examination came to no verdict."))
-    said = _("better; promoted") if examination.promote else _("not better; not promoted")
-    return Examined(examination.pk, examination.promote, said)
+    return Examined(row.pk, row.promote, " ".join(reasons_in_words(row.reasons)))
+
+
+def _examined(adapter_id: int) -> Examination | None:
+    """By a night that was cut short after it, if who serves is still the one of then, or is this adapter by now."""
+    nights = Examination.objects.filter(candidate_id=adapter_id, night_id__isnull=False)
+    last = nights.filter(state=Examination.State.DONE).first()
+    return last if last is not None and examinations.who_serves() in (last.champion, last.candidate) else None
 
 
 def promote(examination_id: int) -> str:
-    import_module("inference.promotion").promote(examination_id, reason="autopilot")
+    """Nothing more where it was done before the night was cut short."""
+    if examinations.who_serves() != Examination.objects.get(pk=examination_id).candidate:
+        promotion.promote(examination_id)
     return _("It serves.")
 
 
 def refit(now: datetime) -> str:
-    return nightly.refit_confidence(now).said
+    """Both probabilities: the first on what is found, the second on what is answered."""
+    return " ".join(refit(now).said for refit in (nightly.refit_confidence, nightly.refit_correctness))
 
 
 def _rows(count: int) -> str:

@@ -20,7 +20,6 @@ class Schedule:
     description: str
     minute: str = "*"
     hour: str = "*"
-    queue: str | None = None
 
 
 SCHEDULES = (
@@ -44,7 +43,6 @@ SCHEDULES = (
         description=gettext_noop("Trains on what was reviewed, and lets a better adapter serve, where it is worth it."),
         minute="30",
         hour="3",
-        queue="training",
     ),
     Schedule(
         name="watch-adapter",
@@ -92,6 +90,5 @@ def create_missing_schedules() -> None:
             name=schedule.name,
             task=schedule.task,
             crontab=times,
-            queue=schedule.queue,
             description=_(schedule.description),
         )

@@ -193,7 +193,10 @@ SPECTACULAR_SETTINGS = {
 CELERY_BROKER_URL = runtime.broker_url(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_ROUTES = {"inference.tasks.train": {"queue": "training"}}
+CELERY_TASK_ROUTES = {
+    task: {"queue": "training"}  # what takes hours, each once at a time: another machine's worker may have it
+    for task in ("inference.tasks.train", "chat.tasks.examine_adapter", "aion.tasks.autopilot")
+}
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = TIME_ZONE

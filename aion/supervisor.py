@@ -286,9 +286,9 @@ def _signals_stop_us(asked: list[int]) -> Iterator[None]:
 def own_programs(python: str = sys.executable) -> tuple[Program, ...]:
     """Web, worker and beat, as AION runs them; work in the background gives way to people who wait for an answer."""
     celery = ("nice", "-n", "10", python, "-m", "celery", "--app", "aion")
-    # Threads: one process holds the embedder's weights, however much it does at once. A training waits in one of them
-    # for its own process, and there is one training at a time: it never keeps the others from their work.
-    worker = ("worker", "--queues=celery,training", "--pool=threads", "--concurrency=3")
+    # Threads: one process holds the embedder's weights, however much it does at once. A night, a training, an
+    # examination and the drafts take one each, for hours, and there is one of each kind at a time: the fifth is free.
+    worker = ("worker", "--queues=celery,training", "--pool=threads", "--concurrency=5")
     return (
         Program("web", head_start.command(python), has_head_start=True),
         Program("worker", (*celery, *worker, "--without-mingle", "--without-gossip", "--loglevel=INFO"), True),

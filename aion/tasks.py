@@ -6,10 +6,10 @@ from celery import shared_task
 from celery.utils.log import get_task_logger
 from django.utils import timezone
 
+from aion import erasure
 from aion.autopilot import NightRefused, notice_interrupted, run_night
 from aion.loop import watching
 
-TRAINING_QUEUE = "training"
 logger = get_task_logger(__name__)
 
 
@@ -27,6 +27,8 @@ def autopilot(occasion: str = "", dry_run: bool = False) -> None:
 
 @shared_task
 def watch_adapter() -> None:
-    """Compare what happens since the last promotion with what happened before, and notice nights that were killed."""
+    """Compare what happens since the last promotion with what happened before, and notice nights that were killed and
+    adapters that were trained while somebody was erased."""
     notice_interrupted()
+    erasure.mark_latecomers()
     watching.look(timezone.now())

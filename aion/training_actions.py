@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -12,22 +11,37 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aion.exceptions import ActionFailed
+from chat.errors import problem_of
 from chat.screens import Change
 from inference.exceptions import InferenceError
 from inference.models import TrainingRun
 from inference.training_jobs import request_training
+from retrieval.exceptions import RetrievalError
+from telemetry import loop_settings
+from telemetry.exceptions import ExportFailed
+from telemetry.training_sets import DATA
 
 
 def train_now(values: Mapping[str, Any], by: User) -> str:
-    from chat.lessons import build  # type: ignore[import-not-found,unused-ignore]  # heavy, and only needed here
+    """Raises `ActionFailed`."""
+    from chat.lessons import build  # heavy, and only needed here
 
     try:
         built = build(timezone.now())
-        folder = Path(built.path)
-        dataset = folder / "data.jsonl" if folder.is_dir() else folder
-        run = request_training(dataset, training_set_id=built.training_set_id, by=by)
-    except InferenceError as exc:
+        if not built.rows:
+            raise ActionFailed(
+                _("Nothing that was reviewed can be taught; “Training sets” says what was left out, and why.")
+            )
+        run = request_training(
+            built.path / DATA,
+            training_set_id=built.training_set_id,
+            profile=loop_settings.current().profile,
+            by=by,
+        )
+    except (InferenceError, ExportFailed) as exc:
         raise ActionFailed(str(exc)) from exc
+    except RetrievalError as exc:
+        raise ActionFailed(problem_of(exc).message) from exc
     return _("Training %(run)d was queued with %(rows)d examples. Its curve is under Training runs.") % {
         "run": run.pk,
         "rows": built.rows,

@@ -24,6 +24,7 @@ BENCHMARKS = (
     "adapter",
     "loop",
     "examination",
+    "nights",
     "engine",
     "load",
     "grounding",

@@ -76,7 +76,7 @@ def _section(name: str, rows: Sequence[Row]) -> str:
         f"`{run['command']}`, {run['at'][:10]}, on {run['machine']}; load at the start {run['load_at_start']}."
     )
     if measured:
-        parts += [_table(measured), _shared_conditions(measured)]
+        parts += [_table(measured), _shared_conditions(measured), _explained(measured)]
     parts += [f"Skipped: {row['case']} ({row['conditions']['why']})." for row in rows if row["metric"] == SKIPPED]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -123,6 +123,12 @@ def _peer(row: Row | None) -> str:
 def _figure(value: float) -> str:
     """Three decimals for shares, one for what is larger."""
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _explained(rows: Sequence[Row]) -> str:
+    """A line for each case that came with reasons in words."""
+    explained = [(row["case"], row["conditions"]["reasons"]) for row in rows if row["conditions"].get("reasons")]
+    return "\n".join(f"- {case}: {' '.join(reasons)}" for case, reasons in explained)
 
 
 def _shared_conditions(rows: Sequence[Row]) -> str:

@@ -1,14 +1,14 @@
-"""What learned from a person: weights cannot forget, so adapters are marked until a clean one serves in their place."""
+"""A person's data taken out of examinations; and what learned from them marked, since weights cannot forget."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from inference.models import Adapter, TrainingRun
+from inference.examinations import answers_file
+from inference.models import Adapter, Examination
 
 
 def taint(adapter_ids: Sequence[int], *, reason: str) -> int:
@@ -17,10 +17,23 @@ def taint(adapter_ids: Sequence[int], *, reason: str) -> int:
     return clean.update(tainted_at=timezone.now(), taint_reason=reason[:200])
 
 
-def tainted_by(training_set_ids: Sequence[UUID]) -> list[int]:
+def erase_person(event_ids: Sequence[UUID]) -> dict[str, int]:
+    """Within the caller's transaction, by the person's answers: what examinations that asked a question of theirs kept
+    of it. Figures and verdicts stay."""
+    ids = {str(event_id) for event_id in event_ids}
+    touched = [
+        row for row in Examination.objects.exclude(results={}) if ids.intersection(row.results.get("events", ()))
+    ]
+    for row in touched:
+        examples = [each for each in row.results.get("examples", ()) if each.get("event") not in ids]
+        row.results |= {"examples": examples, "events": sorted(set(row.results["events"]) - ids)}
+        row.save(update_fields=["results"])
+        answers_file(row).unlink(missing_ok=True)
+    return {"examinations": len(touched)} if touched else {}
+
+
+def taught_by(training_set_ids: Sequence[UUID]) -> list[int]:
     """The adapters that were trained on these sets."""
-    runs: Any = TrainingRun.objects  # a field of piece D: plain once it is merged
-    if not training_set_ids:
-        return []
-    taught = runs.filter(training_set_id__in=list(training_set_ids), adapter__isnull=False)
-    return list(taught.values_list("adapter_id", flat=True).distinct())
+    return list(
+        Adapter.objects.filter(runs__training_set_id__in=training_set_ids).distinct().values_list("pk", flat=True)
+    )

@@ -82,6 +82,11 @@ def begin(candidate_id: int, champion: Adapter | None, *, night_id: UUID | None 
     return row
 
 
+def must_go(champion: Adapter | None) -> bool:
+    """Whether it learned from what was erased, and a clean one that is about as good is better than it."""
+    return champion is not None and champion.tainted_at is not None
+
+
 def next_look(champion: Adapter | None) -> int:
     """How many comparisons with this champion there will have been with the next."""
     return 1 + Examination.objects.filter(champion=champion, state=Examination.State.DONE, look__gt=0).count()

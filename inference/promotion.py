@@ -41,6 +41,8 @@ def promote(examination_id: int, *, by: User | None = None, reason: str = "") ->
 
 def against(row: Examination) -> str:
     """What speaks against promoting its candidate now, in a sentence; "" where nothing does."""
+    if row.candidate.tainted_at is not None:
+        return _("It learned from data that was erased since.")
     if not row.promote:
         return _("The examination did not show that it is better.")
     if row.champion != who_serves():

@@ -17,6 +17,7 @@ from inference.clustered import Clustered, Estimate
 REFUSAL_WEIGHT = 0.3
 LEAST_QUESTIONS, LEAST_DOCUMENTS = 40, 8  # that the documents answer, and on how many of them
 ALPHA = 0.05
+MARGIN = 0.02  # of utility, that a clean candidate may lose to a champion that must go
 WORTH = 0.01  # of utility: gaining less is not worth a change of who serves, and is within the luck of a seed
 LEAST_PORTUGUESE = 0.98
 MOST_REPEATS = 0.02
@@ -98,23 +99,32 @@ class Verdict:
         }
 
 
-def judge(cases: Sequence[Case], candidate: Marks, champion: Marks | None, base: Marks, *, look: int = 1) -> Verdict:
+def judge(
+    cases: Sequence[Case],
+    candidate: Marks,
+    champion: Marks | None,
+    base: Marks,
+    *,
+    look: int = 1,
+    must_go: bool = False,
+) -> Verdict:
     """Compare on the same cases. Without a champion the base alone is who serves. `look` counts from 1 how often
-    somebody was compared with this champion: each look spends a part of the 5 %."""
+    somebody was compared with this champion: each look spends a part of the 5 %. A champion that `must_go` is replaced
+    by whoever is not worse by more than `MARGIN`, with 95 % confidence; all other bars stay."""
     rival = champion or base
-    alpha = alpha_of(look)
+    alpha, bar = (ALPHA, -MARGIN) if must_go else (alpha_of(look), WORTH)
     gained = _differences(cases, candidate, rival)
-    difference, p = gained.estimate(), gained.p_above(WORTH, alpha=alpha)
+    difference, p = gained.estimate(), gained.p_above(bar, alpha=alpha)
     slices = _slices(cases, candidate, rival)
     against = [
         *_too_small(cases),
-        *_not_better(difference, p, alpha, look),
+        *(_too_much_worse(difference, p, alpha) if must_go else _not_better(difference, p, alpha, look)),
         *_worse_parts(cases, candidate, rival, slices),
         *(_worse_than_base(cases, candidate, base) if champion else ()),
         *_guards(cases, candidate, rival),
     ]
     seen = {**_seen(difference, p, alpha, look), "questions": len(cases), "documents": _documents(cases)}
-    reasons = tuple(against) or (Reason("better", seen),)
+    reasons = tuple(against) or (Reason("clean" if must_go else "better", seen),)
     return Verdict(not against, reasons, difference, p, alpha, look, slices)
 
 
@@ -163,6 +173,10 @@ def _not_better(difference: Estimate, p: float, alpha: float, look: int) -> list
         return []
     code = "not_better" if difference.value > 0 else "no_gain"
     return [Reason(code, _seen(difference, p, alpha, look))]
+
+
+def _too_much_worse(difference: Estimate, p: float, alpha: float) -> list[Reason]:
+    return [] if p <= alpha else [Reason("not_close", {**difference.to_json(), "margin": MARGIN})]
 
 
 def _slices(cases: Sequence[Case], ours: Marks, theirs: Marks) -> tuple[SliceResult, ...]:
@@ -235,10 +249,18 @@ def _guards(cases: Sequence[Case], candidate: Marks, rival: Marks) -> list[Reaso
     passed, before = _share(candidate.passed, answerable), _share(rival.passed, answerable)
     if passed < before - GROUNDED_MARGIN:
         reasons.append(Reason("grounded_worse", {"candidate": passed, "champion": before, "margin": GROUNDED_MARGIN}))
-    slower = median(candidate.latency_ms) / max(median(rival.latency_ms), 1.0)
-    if slower > MOST_SLOWER:
+    if (slower := _slower(candidate, rival)) > MOST_SLOWER:
         reasons.append(Reason("slow", {"ratio": round(slower, 2), "most": MOST_SLOWER}))
     return reasons
+
+
+def _slower(candidate: Marks, rival: Marks) -> float:
+    """How many times as long it takes where both answered: who fails its first sentence is quick at nothing."""
+    both = [place for place, passed in enumerate(rival.passed) if passed and candidate.passed[place]]
+    if not both:
+        return 1.0
+    ours, theirs = (median(each.latency_ms[place] for place in both) for each in (candidate, rival))
+    return ours / max(theirs, 1.0)
 
 
 def _share(values: Sequence[float], places: Sequence[int]) -> float:

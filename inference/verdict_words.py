@@ -9,6 +9,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from inference.verdict import MARGIN
+
 Values = Mapping[str, Any]
 
 
@@ -106,6 +108,25 @@ def _better(values: Values) -> str:
     ) % {**_compared(values), "questions": values["questions"], "documents": values["documents"]}
 
 
+def _clean(values: Values) -> str:
+    return _(
+        "Who serves learned from erased data, and this one did not; it is not worse by more than %(margin)s: "
+        "utility %(difference)s on %(questions)d questions about %(documents)d documents."
+    ) % {
+        "margin": number_format(MARGIN, 2),
+        "difference": with_interval(values),
+        "questions": values["questions"],
+        "documents": values["documents"],
+    }
+
+
+def _not_close(values: Values) -> str:
+    return _(
+        "Who serves learned from erased data, but this one may be worse than it by more than %(margin)s: "
+        "utility %(difference)s."
+    ) % {"margin": number_format(values["margin"], 2), "difference": with_interval(values)}
+
+
 def _not_better(values: Values) -> str:
     return _(
         "The gain is not certain enough: utility %(difference)s, p = %(p)s where at most %(alpha)s would do "
@@ -194,6 +215,8 @@ def _number(value: float) -> str:
 
 _SENTENCES: dict[str, Callable[[Values], str]] = {
     "better": _better,
+    "clean": _clean,
+    "not_close": _not_close,
     "not_better": _not_better,
     "no_gain": _no_gain,
     "too_small": _too_small,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from django.apps import apps
+from retrieval.models import GoldenQuestion
 
 
 def erase_person(event_ids: Sequence[UUID], *, tenant: str) -> dict[str, int]:
     """Within the caller's transaction, by the person's answers: this room knows no people."""
-    model: Any = apps.all_models["retrieval"].get("goldenquestion")  # None until piece E is merged; then import it
-    if model is None:
-        return {}
-    count = model.objects.filter(tenant=tenant, event_id__in=event_ids).delete()[0]
+    count = GoldenQuestion.objects.filter(tenant=tenant, event_id__in=event_ids).delete()[0]
     return {"golden_questions": count} if count else {}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.apps import apps
 from django.contrib.auth import get_user_model
 
-from telemetry.models import Feedback
+from telemetry.models import Feedback, Review
 
 
 def corrections_of(event_ids: Sequence[UUID], tenant: str) -> dict[UUID, str]:
@@ -27,9 +26,5 @@ def _by_feedback(event_ids: Sequence[UUID], tenant: str) -> dict[UUID, str]:
 
 
 def _by_review(event_ids: Sequence[UUID], tenant: str) -> dict[UUID, str]:
-    # MERGE: `from telemetry.models import Review` once there are reviews, and no None any more.
-    reviews = apps.all_models["telemetry"].get("review")
-    if reviews is None:
-        return {}
-    corrected = reviews._default_manager.filter(tenant=tenant, event_id__in=event_ids, verdict="corrected")
-    return dict(corrected.exclude(correction="").values_list("event_id", "correction"))
+    corrected = Review.objects.filter(tenant=tenant, event_id__in=event_ids, verdict=Review.Verdict.CORRECTED)
+    return dict(corrected.values_list("event_id", "correction"))

@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from telemetry.exceptions import ExportFailed
 from telemetry.export import write_rolling_jsonl
-from telemetry.models import DatasetExport, Event, Feedback, Reservation
+from telemetry.models import DatasetExport, Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
 from telemetry.staging import appearing_file
+from telemetry.training_sets import taint
 
 LOCKS = ("telemetry.export", "telemetry.training_set")  # nothing is written from these rows meanwhile
 
@@ -104,28 +105,20 @@ def _blank_events(user_id: int, tenant: str, answers: Sequence[UUID]) -> int:
 
 def _delete_reviews(tenant: str, answers: Sequence[UUID]) -> int:
     """With their history."""
-    counted = 0
-    for name in ("review", "historicalreview"):
-        model: Any = apps.all_models["telemetry"].get(name)  # None until piece A is merged; then import them
-        if model is not None:
-            counted += model.objects.filter(tenant=tenant, event_id__in=answers).delete()[0]
-    return counted
+    kept = (Review.objects, Review.history)
+    return sum(rows.filter(tenant=tenant, event_id__in=answers).delete()[0] for rows in kept)
 
 
 def _out_of_training_sets(
     user_id: int, tenant: str, answers: Sequence[UUID], counts: Counter[str], reason: str
 ) -> tuple[UUID, ...]:
     """Their rows are deleted, the sets tainted and their folders removed: a clean one is built from what is left."""
-    model: Any = apps.all_models["telemetry"].get("trainingset")  # None until piece C is merged; then import it
-    if model is None:
-        return ()
-    rows = model._meta.get_field("training_rows").related_model.objects.filter(training_set__tenant=tenant)
-    own = rows.filter(user_id=user_id) | rows.filter(event_id__in=answers)
-    touched = list(model.objects.filter(pk__in=own.values("training_set")))
+    own = TrainingRow.objects.filter(Q(user_id=user_id) | Q(event_id__in=answers), training_set__tenant=tenant)
+    touched = list(TrainingSet.objects.filter(pk__in=own.values("training_set")))
     for training_set in touched:
         counts["training_set_folders"] += _remove(Path(training_set.path))
     sets = tuple(training_set.pk for training_set in touched)
-    model.objects.filter(pk__in=sets, tainted_at=None).update(tainted_at=timezone.now(), taint_reason=reason)
+    taint(sets, reason=reason)
     counts["training_rows"] = own.delete()[0]
     return sets
 

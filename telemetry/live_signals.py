@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.db import connection
 
-from telemetry.models import Feedback
+from telemetry.models import Feedback, Review
 from telemetry.partitions import lowest_id
 from telemetry.traffic import FAILED_ATTEMPTS
 
@@ -92,9 +90,7 @@ def _opinions(tenant: str, answers: Sequence[UUID]) -> tuple[Opinion, ...]:
 
 
 def _reviews(tenant: str, answers: Sequence[UUID]) -> list[tuple[UUID, Opinion]]:
-    model: Any = apps.all_models["telemetry"].get("review")  # None until piece A is merged; then import it
-    if model is None:
-        return []
-    rows = model.objects.filter(tenant=tenant, event_id__in=answers)
+    rows = Review.objects.filter(tenant=tenant, event_id__in=answers)
     decided = rows.values_list("event_id", "verdict", "reviewer_id")
-    return [(event_id, Opinion(verdict != "approved", reviewer)) for event_id, verdict, reviewer in decided]
+    approved = Review.Verdict.APPROVED
+    return [(event_id, Opinion(verdict != approved, reviewer)) for event_id, verdict, reviewer in decided]

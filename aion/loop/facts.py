@@ -15,7 +15,7 @@ from aion.loop.decision import Drift, Measured, NightFacts, NightPolicy
 from aion.loop.drift import drift
 from aion.loop.learning import Learned
 from chat import calibration
-from telemetry import metrics
+from telemetry import loop_settings, metrics
 from telemetry.models import Night
 from telemetry.traffic import AskedQuestion, asked_between
 
@@ -41,12 +41,10 @@ class LoopState:
 
 def loop_state(now: datetime) -> LoopState:
     """Asked of the other pieces."""
-    from importlib import import_module
-
-    policy = import_module("telemetry.loop_settings").current()
+    policy = loop_settings.current()
     night = unfinished_night()
     return LoopState(
-        learned=learning.learned(now, own_run=night.training_run_id if night else None),
+        learned=learning.learned(own_run=night.training_run_id if night else None),
         unfinished=night is not None and learning.is_clean(night.training_set_id),
         paused=policy.paused,
         min_new_rows=policy.min_new_rows,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from django.apps import apps
 from django.conf import settings
+from django.db.models import QuerySet
 
 from inference.adapters import desired_state
 from inference.models import Adapter, TrainingRun
+from retrieval.models import GoldenQuestion
+from telemetry.models import Review, TrainingSet
 
-LEARNED_FROM = ("approved", "corrected")
-HEARTBEAT_IS_OLD = timedelta(minutes=5)
+LEARNED_FROM = (Review.Verdict.APPROVED, Review.Verdict.CORRECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,64 +28,51 @@ class Learned:
     clean_since_taint: bool
 
 
-def learned(now: datetime, *, own_run: int | None) -> Learned:
-    """What is known by `now`; a training other than `own_run`, which a night would take up again, counts as running."""
+def learned(*, own_run: int | None) -> Learned:
+    """What is known now; an unfinished training other than `own_run`, which a night would take up, is in its way."""
     last = _last_trained()
     champion = _champion()
-    tainted_at = _tainted_at(champion) if champion else None
+    tainted_at = champion.tainted_at if champion else None
     return Learned(
         new_rows=_reviewed(last) + _golden(last),
         trained_before=last is not None,
-        training=_is_training(now, own_run),
+        training=_is_training(own_run),
         champion_tainted=tainted_at is not None,
         clean_since_taint=tainted_at is not None and last is not None and last > tainted_at,
     )
 
 
-def _rows(app: str, model: str) -> Any:
-    """The tenant's rows of a model of another piece of the loop."""
-    found: Any = apps.all_models[app][model.lower()]  # plain imports once the pieces are merged
-    return found.objects.filter(tenant=settings.PRIMARY_TENANT_ID)
-
-
 def _last_trained() -> datetime | None:
     """When the newest set was made from which a training came to its end."""
-    done = _runs().filter(state="done", training_set_id__isnull=False)
-    trained = _rows("telemetry", "TrainingSet").filter(pk__in=list(done.values_list("training_set_id", flat=True)))
-    newest: datetime | None = trained.order_by("-created_at").values_list("created_at", flat=True).first()
-    return newest
+    done = TrainingRun.objects.filter(state=TrainingRun.State.DONE, training_set_id__isnull=False)
+    trained = _sets().filter(pk__in=list(done.values_list("training_set_id", flat=True)))
+    return trained.order_by("-created_at").values_list("created_at", flat=True).first()
 
 
 def _reviewed(since: datetime | None) -> int:
-    reviews = _rows("telemetry", "Review").filter(verdict__in=LEARNED_FROM)
-    return int((reviews if since is None else reviews.filter(decided_at__gt=since)).count())
+    reviews = Review.objects.filter(tenant=settings.PRIMARY_TENANT_ID, verdict__in=LEARNED_FROM)
+    return (reviews if since is None else reviews.filter(decided_at__gt=since)).count()
 
 
 def _golden(since: datetime | None) -> int:
-    """Those that staff wrote or took from reviews; a file's are for examination."""
-    written = _rows("retrieval", "GoldenQuestion").filter(is_active=True, origin="staff")
-    return int((written if since is None else written.filter(created_at__gt=since)).count())
+    """Those that staff wrote here: one taken from a review counts as that, and a file's no one reviewed."""
+    written = GoldenQuestion.objects.filter(
+        tenant=settings.PRIMARY_TENANT_ID, is_active=True, origin=GoldenQuestion.Origin.STAFF
+    )
+    return (written if since is None else written.filter(created_at__gt=since)).count()
 
 
-def _is_training(now: datetime, own_run: int | None) -> bool:
-    at_work = _runs().filter(state="running", heartbeat_at__gt=now - HEARTBEAT_IS_OLD).exclude(pk=own_run)
-    return bool(at_work.exists())
+def _is_training(own_run: int | None) -> bool:
+    return TrainingRun.objects.filter(state__in=TrainingRun.UNFINISHED).exclude(pk=own_run).exists()
 
 
-def _runs() -> Any:
-    return TrainingRun.objects
+def _sets() -> QuerySet[TrainingSet]:
+    return TrainingSet.objects.filter(tenant=settings.PRIMARY_TENANT_ID)
 
 
 def is_clean(training_set_id: UUID | None) -> bool:
     """Whether a set is there and nobody in it was erased."""
-    return bool(_rows("telemetry", "TrainingSet").filter(pk=training_set_id, tainted_at=None).exists())
-
-
-def _tainted_at(adapter: Adapter) -> datetime | None:
-    """Since when it is marked, or the set of its training is: it may have been at work when somebody was erased."""
-    sets = _runs().filter(adapter=adapter, training_set_id__isnull=False).values_list("training_set_id", flat=True)
-    tainted = _rows("telemetry", "TrainingSet").filter(pk__in=list(sets), tainted_at__isnull=False)
-    return adapter.tainted_at or tainted.values_list("tainted_at", flat=True).first()
+    return _sets().filter(pk=training_set_id, tainted_at=None).exists()
 
 
 def _champion() -> Adapter | None:

@@ -35,7 +35,7 @@ def nights_light() -> Light:
         return Light(title, Level.GREEN, _("There was no night yet; it runs by itself."), link, text)
     level, sentence = _of_night(night)
     if level is Level.GREEN and _serves_erased_data():
-        level, sentence = Level.AMBER, _("What serves learned from erased data; the next night trains it anew.")
+        level, sentence = _of_erased(night)
     return Light(title, level, sentence, reverse("admin:telemetry_night_change", args=[night.pk]), _("Last night"))
 
 
@@ -52,6 +52,13 @@ def _of_night(night: Night) -> tuple[Level, str]:
         return Level.RED, " ".join(reason_in_words(reason) for reason in night.reasons[:1])
     values = {"decision": decision_in_words(night.decision)[1], "when": timesince(night.started_at)}
     return Level.GREEN, _("%(when)s ago: %(decision)s.") % values
+
+
+def _of_erased(night: Night) -> tuple[Level, str]:
+    tried = bool(night.examination_id) and night.facts.get("champion_tainted")
+    if tried or any(reason["code"] == "still_tainted" for reason in night.reasons):
+        return Level.RED, reason_in_words({"code": "still_tainted", "values": {}})
+    return Level.AMBER, _("What serves learned from erased data; the next night trains it anew.")
 
 
 def _serves_erased_data() -> bool:

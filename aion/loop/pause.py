@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
+
+from telemetry import loop_settings
+from telemetry.models import LoopSettings
 
 
 def is_paused() -> bool:
     """Whether staff paused the nights."""
-    rows = _rows()
-    return rows is not None and bool(rows.filter(paused=True).exists())
+    return loop_settings.current().paused
 
 
 def set_paused(paused: bool, *, by: User, reason: str) -> None:
     """Pause or resume."""
-    rows: Any = _rows()
-    chosen = rows.first() or rows.model(tenant=settings.PRIMARY_TENANT_ID)
+    tenant = settings.PRIMARY_TENANT_ID
+    chosen = LoopSettings.objects.filter(tenant=tenant).first() or LoopSettings(tenant=tenant)
     chosen.paused = paused
-    chosen._history_user, chosen._change_reason = by, reason[:100]
+    chosen._history_user, chosen._change_reason = by, reason[:100]  # type: ignore[attr-defined]  # read by the history
     chosen.save()
-
-
-def _rows() -> Any:
-    model: Any = apps.all_models["telemetry"].get("loopsettings")  # None until piece C is merged; then import it
-    return None if model is None else model.objects.filter(tenant=settings.PRIMARY_TENANT_ID)

@@ -6,9 +6,8 @@ import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import fmean
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django.apps import apps
 from django.conf import settings
 
 from aion.loop.decision import Measured
@@ -16,6 +15,7 @@ from chat import control
 from chat.evaluation.measures import ndcg
 from chat.golden import GoldenQuestion, find_sources
 from chat.golden.logged import judged_questions
+from retrieval.models import GoldenQuestion as GoldenRow
 from retrieval.results import SearchScope
 from retrieval.search import retrieve
 
@@ -55,9 +55,10 @@ def _score(text: str, gold: frozenset[int]) -> float:
 
 
 def _golden_questions() -> Sequence[GoldenQuestion]:
-    model: Any = apps.all_models["retrieval"]["goldenquestion"]  # a plain import once piece E is merged
     kept = (
-        model.objects.filter(tenant=settings.PRIMARY_TENANT_ID, is_active=True).exclude(answerable=False).order_by("pk")
+        GoldenRow.objects.filter(tenant=settings.PRIMARY_TENANT_ID, is_active=True)
+        .exclude(answerable=False)
+        .order_by("pk")
     )
     return [
         GoldenQuestion(row.question, tuple(row.answers), row.document, row.passage, row.answerable)

@@ -75,7 +75,7 @@ def _sentence(code: str, values: Mapping[str, Any]) -> str:
         "unfinished": _("The night before was cut short; what it had made is taken up."),
         "tainted": _("What serves learned from someone whose data was erased, so it is trained anew without it."),
         "still_tainted": _(
-            "What serves learned from erased data, and the one trained without it was not better. "
+            "What serves learned from erased data, and the one trained without it was worse. "
             "Look at its examination and promote it by hand, or unload the adapter."
         ),
         "fallback_high": _("In seven days %(share)s of the questions went to the paid API; the limit is %(limit)s."),

@@ -18,7 +18,7 @@ from chat.evaluation.measures import normalise
 from chat.evidence import EVIDENCE_PASSAGES, Packed, pack
 from chat.examination.questions import ExamQuestion
 from chat.followups import readings
-from chat.golden import find_sources
+from chat.golden import Source, find_sources
 from chat.quotation import Quotation, quote
 from inference.engine import GenerationRequest, Priority
 from inference.verdict import Case
@@ -59,8 +59,9 @@ def prompts_of(
     with control.instead(**GREEDY, **_as_a_model_is_asked()):
         policy = control.current()
         found = []
-        for done, question in enumerate(questions, start=1):
-            found += list(_turns(question, collections, policy))
+        sources = find_sources([question.as_golden() for question in questions], collections)
+        for done, (question, source) in enumerate(zip(questions, sources, strict=True), start=1):
+            found += list(_turns(question, source, collections, policy))
             progress(done, len(questions))
     return found
 
@@ -71,11 +72,10 @@ def _as_a_model_is_asked() -> dict[str, str]:
     return {"answer_mode": mode if mode == Mode.GENERATE else Mode.EXCERPT}
 
 
-def _turns(question: ExamQuestion, collections: Sequence[str], policy: ChatPolicy) -> Iterator[Prompt]:
+def _turns(question: ExamQuestion, source: Source, collections: Sequence[str], policy: ChatPolicy) -> Iterator[Prompt]:
     scope = SearchScope(tenant=settings.PRIMARY_TENANT_ID, collections=tuple(collections), groups=None)
     if (asked := _prompt(question, Hidden(), scope, policy)) is not None:
         yield asked
-    source = find_sources([question.as_golden()], collections)[0]
     if question.answerable and source.known and (again := _prompt(question, source.hidden_document, scope, policy)):
         yield again
 
@@ -122,10 +122,10 @@ def _case(question: ExamQuestion, hidden: bool) -> Case:
     asked = "hidden" if hidden else "answerable" if question.answerable else "unanswerable"
     words = len(normalise(question.question))
     slices = [f"asked:{asked}", f"question:{'short' if words <= SHORT_QUESTION else 'long'}"]
-    if question.group:
-        slices.append(f"document:{question.group}")
+    if question.document:
+        slices.append(f"document:{question.document}")
     if asked == "answerable":
         shortest = min((len(normalise(answer)) for answer in question.answers), default=0)
         slices.append(f"answer:{'short' if shortest <= SHORT_ANSWER else 'long'}")
         slices += [f"kind:{question.kind}"] if question.kind else []
-    return Case(question.group or question.question, asked != "answerable", tuple(slices))
+    return Case(question.group or question.document or question.question, asked != "answerable", tuple(slices))

@@ -72,7 +72,8 @@ def _examine(
     prompts = prompts_of(questions, collections, lambda done, total: None)
     arms: Arms = {CANDIDATE: _served(row.candidate), **_champion_arm(row), BASE: None}
     row.questions, row.total = len(prompts), len(arms) * len(prompts)
-    row.save(update_fields=["questions", "total"])
+    row.results = {"events": _events(prompts)}  # known before anything is written of them
+    row.save(update_fields=["questions", "total", "results"])
     if not prompts:
         raise ExaminationRefused(_("The documents of the questions are not installed."))
 
@@ -89,17 +90,19 @@ def _examine(
         examinations.refuse(row, str(exc))
         return
     written = ask_all(engine, arms, prompts, examinations.answers_file(row), tell)
-    verdict, results = judged(prompts, written, arms, trained_by(row.candidate), examinations.next_look(row.champion))
+    trained, look = trained_by(row.candidate), examinations.next_look(row.champion)
+    verdict, results = judged(prompts, written, arms, trained, look, must_go=examinations.must_go(row.champion))
     examinations.finish(row, verdict, results)
 
 
 def judged(
-    prompts: Sequence[Prompt], written: Written, arms: Arms, trained: Trained, look: int
+    prompts: Sequence[Prompt], written: Written, arms: Arms, trained: Trained, look: int, *, must_go: bool = False
 ) -> tuple[Verdict, dict[str, Any]]:
     """The verdict, and what its page shows."""
     answers = {arm: [written[arm, prompt.key] for prompt in prompts] for arm in arms}
     marks = {arm: marks_of(prompts, own, trained) for arm, own in answers.items()}
-    verdict = judge([prompt.case for prompt in prompts], marks[CANDIDATE], marks.get(CHAMPION), marks[BASE], look=look)
+    cases = [prompt.case for prompt in prompts]
+    verdict = judge(cases, marks[CANDIDATE], marks.get(CHAMPION), marks[BASE], look=look, must_go=must_go)
     return verdict, _results(prompts, answers, marks)
 
 
@@ -126,20 +129,29 @@ def _served(adapter: Adapter) -> ServedAdapter:
 
 
 def _results(prompts: Sequence[Prompt], answers: dict[str, list[Answered]], marks: dict[str, Marks]) -> dict[str, Any]:
+    to_answer = [place for place, prompt in enumerate(prompts) if not prompt.case.must_refuse]
     count = min(EXAMPLES, len(prompts))
     places = [turn * len(prompts) // count for turn in range(count)]  # evenly spread, not picked
     return {
-        "questions": sum(not prompt.case.must_refuse for prompt in prompts),
-        "refusals": sum(prompt.case.must_refuse for prompt in prompts),
+        "events": _events(prompts),
+        "questions": len(to_answer),
+        "refusals": len(prompts) - len(to_answer),
         "documents": len({prompt.case.group for prompt in prompts if not prompt.case.must_refuse}),
         "arms": {arm: figures(prompts, answers[arm], marks[arm]) for arm in answers},
+        "answered": {arm: [own.passed[place] for place in to_answer] for arm, own in marks.items()},
         "examples": [_example(prompts[place], {arm: own[place] for arm, own in answers.items()}) for place in places],
     }
+
+
+def _events(prompts: Sequence[Prompt]) -> list[str]:
+    """The answers whose questions are among them: `inference.erasure` looks for them."""
+    return sorted({str(prompt.question.event_id) for prompt in prompts if prompt.question.event_id})
 
 
 def _example(prompt: Prompt, answers: dict[str, Answered]) -> dict[str, Any]:
     return {
         "question": prompt.question.question,
+        "event": str(prompt.question.event_id) if prompt.question.event_id else None,
         "must_refuse": prompt.case.must_refuse,
         "hidden": prompt.hidden,
         "references": list(prompt.question.answers),

@@ -36,7 +36,8 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class ExaminationQuestion:
-    """A question for the examination: nothing about its document, whose title is `group`, is ever trained on.
+    """A question for the examination: nothing about its document is ever trained on. `document` is that one's title or
+    what it was called, "" where there is none, and `group` the same for all questions on it.
 
     `answers` are right ones, none where the documents do not answer (`answerable` False; None is unknown). `kind` is
     the golden question's own, or "reviewed". `earlier` are the questions that it leans on.
@@ -48,6 +49,7 @@ class ExaminationQuestion:
     answerable: bool | None
     group: str
     kind: str
+    document: str
     earlier: tuple[str, ...] = ()
     event_id: UUID | None = None
 
@@ -141,13 +143,15 @@ def _examination(
         golden = each.golden
         could_be = golden.answerable is False or (golden.answers and source.known)
         if could_be and kept_from.examines_golden(golden, source):
+            title = kept_from.title_of(source)
             yield ExaminationQuestion(
                 id=f"golden-{each.id}",
                 text=golden.text,
                 answers=golden.answers,
                 answerable=golden.answerable,
-                group=normal(kept_from.title_of(source) or key_of(golden.document) or golden.text),
+                group=normal(title or key_of(golden.document) or golden.text),
                 kind=golden.kind,
+                document=title or golden.document,
                 earlier=golden.earlier,
                 event_id=each.event_id,
             )
@@ -160,5 +164,6 @@ def _examination(
                 answerable=not lesson.is_refusal,
                 group=normal(lesson.source.title if lesson.source else lesson.question),
                 kind="reviewed",
+                document=lesson.source.title if lesson.source else "",
                 event_id=lesson.event_id,
             )

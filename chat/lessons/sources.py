@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, cast
 from uuid import UUID
 
-from django.apps import apps
-
 from chat.golden import GoldenQuestion
+from retrieval.models import GoldenQuestion as GoldenRow
+from telemetry.models import Review
 
-REVIEWS, GOLDEN_QUESTIONS = "telemetry.Review", "retrieval.GoldenQuestion"
 MOST_REVIEWS = 20_000
 
 Judgement = Literal["approved", "corrected", "rejected"]
@@ -44,16 +43,15 @@ class KnownQuestion:
 
 def reviewed_answers(tenant: str, since: datetime, until: datetime) -> tuple[ReviewedAnswer, ...]:
     """The latest `MOST_REVIEWS` decided in [since, until), newest first."""
-    model: Any = apps.get_model(REVIEWS)
-    rows = model.objects.filter(tenant=tenant, decided_at__gte=since, decided_at__lt=until)
+    rows = Review.objects.filter(tenant=tenant, decided_at__gte=since, decided_at__lt=until)
     return tuple(
         ReviewedAnswer(
             id=str(row.pk),
             event_id=row.event_id,
-            verdict=row.verdict,
+            verdict=cast(Judgement, row.verdict),
             question=row.question,
             reply=row.reply,
-            correction=row.correction or "",
+            correction=row.correction,
             reviewer_id=row.reviewer_id,
             decided_at=row.decided_at,
         )
@@ -63,18 +61,17 @@ def reviewed_answers(tenant: str, since: datetime, until: datetime) -> tuple[Rev
 
 def known_questions(tenant: str, until: datetime) -> tuple[KnownQuestion, ...]:
     """The golden questions in use that were there before `until`, newest first."""
-    model: Any = apps.get_model(GOLDEN_QUESTIONS)
-    rows = model.objects.filter(tenant=tenant, is_active=True, created_at__lt=until)
+    rows = GoldenRow.objects.filter(tenant=tenant, is_active=True, created_at__lt=until)
     return tuple(
         KnownQuestion(
             id=str(row.pk),
             golden=GoldenQuestion(
                 text=row.question,
                 answers=tuple(row.answers),
-                document=row.document or "",
-                passage=row.passage or "",
+                document=row.document,
+                passage=row.passage,
                 answerable=row.answerable,
-                kind=row.kind or "",
+                kind=row.kind,
                 earlier=tuple(row.earlier),
             ),
             created_at=row.created_at,

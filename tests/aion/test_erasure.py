@@ -5,25 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from aion.erasure import applied, erase_person
+from aion.erasure import applied, erase_person, mark_latecomers
 from chat.models import Conversation
-from inference.models import Adapter, TrainingRun
+from inference.examinations import answers_file
+from inference.models import Adapter, Examination, TrainingRun
+from retrieval.models import GoldenQuestion
 from telemetry.events import EventKind, Json, record
 from telemetry.exceptions import ExportFailed
 from telemetry.export_jobs import export_now
 from telemetry.feedback import give_feedback
-from telemetry.models import DatasetExport, Event, Feedback, Reservation, new_id
+from telemetry.models import DatasetExport, Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
+from telemetry.reviews import decide
 from tests.telemetry.answers import TENANT, record_answer
 
 pytestmark = pytest.mark.django_db
@@ -147,7 +148,7 @@ def test_a_rewritten_export_is_described_as_it_is(files: Path, person: User, oth
 def test_a_second_time_there_is_nothing_more_to_erase(files: Path, person: User) -> None:
     ask(person, SAID)
     erase_person(person.pk)
-    assert erase_person(person.pk).erased == {"chat": {}, "retrieval": {}, "telemetry": {}}
+    assert erase_person(person.pk).erased == {"chat": {}, "inference": {}, "retrieval": {}, "telemetry": {}}
 
 
 def test_a_file_that_cannot_be_read_leaves_everything_as_it_was(files: Path, person: User) -> None:
@@ -184,28 +185,76 @@ def test_the_command_asks_first_and_prints_a_receipt(
         call_command("erase_person", "ninguem", yes=True)
 
 
-@pytest.mark.skipif("trainingset" not in apps.all_models["telemetry"], reason="comes with the training sets")
+def test_reviews_golden_questions_and_what_examinations_kept_go_with_their_history(
+    files: Path, person: User, other: User
+) -> None:
+    examination_of: dict[str, Examination] = {}
+    for word, who in ((SAID, person), (OTHERS, other)):
+        answered = ask(who, word)
+        decide(answered, Review.Verdict.CORRECTED, tenant=TENANT, by=other.pk, correction=f"98 {word}")
+        seen = Review.objects.get(event_id=answered).decided_at
+        decide(answered, Review.Verdict.APPROVED, tenant=TENANT, by=other.pk, instead_of=seen)
+        GoldenQuestion.objects.create(tenant=TENANT, question=f"E o {word}?", answers=["98"], event_id=answered)
+        adapter = Adapter.objects.create(name=word, digest=word.ljust(64, "0"), base_model="m", rank=8, size_bytes=1)
+        kept = {"events": [str(answered)], "examples": [{"event": str(answered), "question": f"E o {word}?"}], "n": 1}
+        examination_of[word] = row = Examination.objects.create(candidate=adapter, state="done", results=kept)
+        answers_file(row).parent.mkdir(parents=True, exist_ok=True)
+        answers_file(row).write_text(json.dumps({"text": word}))
+        adapter.name = "a"
+        adapter.save()
+    Adapter.objects.filter(digest__startswith=SAID).update(digest="1" * 64)
+
+    receipt = erase_person(person.pk)
+
+    assert tables_with(SAID) == []
+    assert files_with(files, SAID) == []
+    assert receipt.erased["telemetry"]["reviews"] == 3  # the verdict, and two moments of its history
+    assert receipt.erased["inference"] == {"examinations": 1}
+    for row in examination_of.values():
+        row.refresh_from_db()
+    assert examination_of[SAID].results == {"events": [], "examples": [], "n": 1}
+    assert len(examination_of[OTHERS].results["examples"]) == Review.objects.count() == 1
+    assert answers_file(examination_of[OTHERS]).is_file()
+
+
+def test_an_export_made_afterwards_names_the_erasure(files: Path, person: User, other: User) -> None:
+    ask(person, SAID)
+    ask(other, OTHERS)
+    receipt = erase_person(person.pk)
+    manifest = json.loads((export_now(tenant=TENANT).path / "manifest.json").read_text())
+    assert [erasure["id"] for erasure in manifest["erasures"]] == [str(receipt.id)]
+
+
+def test_an_adapter_that_was_trained_while_somebody_was_erased_is_marked(files: Path) -> None:
+    tainted = TrainingSet.objects.create(
+        tenant=TENANT, created_at=timezone.now(), path="", rows=1, sha256="0" * 64, tainted_at=timezone.now()
+    )
+    late = Adapter.objects.create(name="tardio", digest="2" * 64, base_model="m", rank=8, size_bytes=1)
+    TrainingRun.objects.create(state="done", dataset="", adapter=late, training_set_id=tainted.pk)
+    assert (mark_latecomers(), mark_latecomers()) == (1, 0)
+    late.refresh_from_db()
+    assert late.tainted_at is not None
+
+
 def test_what_learned_from_the_person_is_marked_and_the_sets_folder_removed(
     files: Path, person: User, other: User
 ) -> None:
     answered, kept = ask(person, SAID), ask(other, OTHERS)
-    telemetry: Any = apps.all_models["telemetry"]
-    runs: Any = TrainingRun.objects
     adapters = {}
     for name, event_id, user in (("sujo", answered, person), ("limpo", kept, other)):
         folder = files / "training-sets" / name
         folder.mkdir(parents=True)
         (folder / "data.jsonl").write_text(json.dumps({"prompt": SAID if name == "sujo" else OTHERS}))
-        made = telemetry["trainingset"].objects.create(
-            id=new_id(), tenant=TENANT, created_at=timezone.now(), path=str(folder), rows=1, sha256="0" * 64
+        made = TrainingSet.objects.create(
+            tenant=TENANT, created_at=timezone.now(), path=str(folder), rows=1, sha256="0" * 64
         )
-        telemetry["trainingrow"].objects.create(
+        TrainingRow.objects.create(
             training_set=made, position=1, row_id="a", origin="approved", event_id=event_id, user_id=user.pk
         )
         adapters[name] = Adapter.objects.create(
             name=name, digest=name.ljust(64, "0"), base_model="m", rank=8, size_bytes=1
         )
-        runs.create(state="done", dataset=str(folder), adapter=adapters[name], training_set_id=made.pk)
+        TrainingRun.objects.create(state="done", dataset=str(folder), adapter=adapters[name], training_set_id=made.pk)
     receipt = erase_person(person.pk)
     assert receipt.adapters == (adapters["sujo"].pk,)
     for name, tainted in (("sujo", True), ("limpo", False)):
@@ -213,4 +262,4 @@ def test_what_learned_from_the_person_is_marked_and_the_sets_folder_removed(
         assert (adapters[name].tainted_at is not None) is tainted
         assert (files / "training-sets" / name).exists() is not tainted
     assert tables_with(SAID) == []
-    assert not telemetry["trainingrow"].objects.filter(user_id=person.pk).exists()
+    assert not TrainingRow.objects.filter(user_id=person.pk).exists()

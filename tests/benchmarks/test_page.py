@@ -54,6 +54,16 @@ def test_a_section_says_what_is_measured_how_when_and_on_what():
     assert "Conditions: passages 7." in page
 
 
+def test_a_case_with_reasons_is_explained_below_the_table():
+    reasons = {"reasons": ["Too few.", "Wait."]}
+    lines = [Line("night 1", "promoted", 0.0, conditions=reasons), Line("x", "promoted", 1.0)]
+
+    page = render(rows_of("nights", lines))
+
+    assert "\n- night 1: Too few. Wait.\n" in page
+    assert "- x:" not in page
+
+
 def test_what_was_skipped_is_said_with_its_reason():
     page = render(rows_of("gate", [skipped("pira", "no folder was given")]))
 

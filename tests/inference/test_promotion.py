@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from inference.adapter_folder import adapter_digest
 from inference.adapters import rollback_adapter, set_desired, unload_adapter
 from inference.backends.fake import FakeEngine
+from inference.erasure import taint
 from inference.exceptions import AdapterRejected
 from inference.models import Adapter, DesiredState, Examination
 from inference.promotion import promote
@@ -76,6 +77,15 @@ def test_one_that_lost_serves_only_under_a_name_and_with_a_reason(serving) -> No
     row.refresh_from_db()
     assert (row.overruled_by, row.overruled_reason) == (ana, "campanha de verão")
     assert in_force().reason == "overruled: campanha de verão"
+
+
+def test_one_that_learned_from_what_was_erased_since_is_not_promoted(serving) -> None:
+    old, new = serving
+    row = examined(new, old, better=True)
+    taint([new.pk], reason="erasure")
+    with pytest.raises(AdapterRejected, match="apagados depois"):
+        promote(row.pk)
+    assert in_force().adapter == old
 
 
 def test_a_verdict_about_another_champion_is_stale(serving) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference.clustered import Clustered
-from inference.verdict import LEAST_QUESTIONS, Case, Marks, alpha_of, judge, weights_of
+from inference.verdict import LEAST_QUESTIONS, MARGIN, Case, Marks, alpha_of, judge, weights_of
 from inference.verdict_words import reasons_in_words
 
 DOCUMENTS, A_DOCUMENT = 16, 6
@@ -120,6 +120,38 @@ def test_what_is_better_is_promoted() -> None:
     verdict = judge(cases(), steady(0.7), steady(0.5), steady(0.2))
     assert verdict.promote
     assert codes(verdict) == ["better"]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(0.5, "clean"), (0.49, "clean"), (0.7, "clean"), (0.47, "not_close"), (0.3, "not_close")]
+)
+def test_a_champion_that_must_go_is_replaced_by_one_that_is_about_as_good(value: float, code: str) -> None:
+    verdict = judge(cases(), steady(value), steady(0.5), steady(0.2), look=9, must_go=True)
+    assert verdict.reasons[0].code == code
+    assert verdict.promote is (code == "clean")
+    assert reasons_in_words([reason.to_json() for reason in verdict.reasons])
+
+
+def test_whoever_is_worse_by_the_margin_hardly_ever_replaces_a_champion_that_must_go() -> None:
+    random = np.random.default_rng(3)
+    rounds, replaced = 150, 0
+    for _ in range(rounds):
+        ease = ease_of(DOCUMENTS, A_DOCUMENT, random)
+        champion = model(ease, random)
+        worse = marks([value - MARGIN for value in model(ease, random).utility])
+        replaced += judge(cases(), worse, champion, model(ease, random, skill=-0.2), must_go=True).promote
+    assert replaced / rounds <= 0.09  # 5 % and its chance
+
+
+def test_guards_stand_against_whoever_replaces_a_champion_that_must_go() -> None:
+    leaking = replace(steady(0.6), leaks=[True] * len(cases()))
+    assert codes(judge(cases(), leaking, steady(0.5), steady(0.2), must_go=True)) == ["leaks"]
+
+
+def test_who_says_nothing_quickly_makes_no_answer_slow() -> None:
+    every = len(cases())
+    silent = replace(steady(0.2), passed=[False] * every, latency_ms=[50.0] * every)
+    assert codes(judge(cases(), steady(0.7), None, silent)) == ["better"]
 
 
 def test_a_part_that_got_worse_is_named() -> None:
