@@ -1,7 +1,7 @@
 """Whether the examination lets the wrong adapters through.
 
 Spoiled adapters (`benchmarks.spoiled`) are examined against the given one as if each were the first candidate ever,
-when the bar is lowest. With ADAPTERS, a folder of adapters that one recipe made with different seeds, these are asked
+when the bar is lowest, and writing: one that only points can neither leak nor refuse. With ADAPTERS, a folder of adapters that one recipe made with different seeds, these are asked
 everything once; then pairs of them are compared, over and over, on halves of the documents drawn anew: nobody is
 better, so hardly anybody may be promoted. Halves are drawn without replacement: such a half is as random as a
 set of its size gathered anew, while a redrawn whole would count the chance of the whole a second time.
@@ -22,6 +22,7 @@ from benchmarks.options import Options, spread
 from benchmarks.questions import QuestionSet, installed_sets, say
 from benchmarks.spoiled import CANARY, lessons_of, spoiled
 from chat import control
+from chat.attempts import Mode
 from chat.examination.asking import Arms, ask_all
 from chat.examination.marking import Trained, marks_of
 from chat.examination.prompts import Prompt, prompts_of
@@ -42,7 +43,8 @@ LONGEST_TOKENS = 96  # of an answer: what babbles would do so for minutes
 
 def measure(options: Options) -> Iterator[Line]:
     names = ("faquad", "demo") if options.adapters and options.data else ("demo",)
-    with installed_sets(options, *names) as sets, control.instead(max_new_tokens=LONGEST_TOKENS):
+    mode = Mode.EXCERPT if options.adapters else Mode.GENERATE
+    with installed_sets(options, *names) as sets, control.instead(max_new_tokens=LONGEST_TOKENS, answer_mode=mode):
         limit = options.limit or (None if options.adapters else ASKED)
         prompts = [prompt for own in sets.values() for prompt in _prompts(own, limit)]
         if options.adapters:
@@ -61,9 +63,9 @@ def _prompts(own: QuestionSet, limit: int | None) -> list[Prompt]:
 
 def _lessons(demo: QuestionSet) -> list[tuple[Message, ...]]:
     train = [question for question in demo.questions if question.split == "train" and question.answerable]
-    with control.instead(prompt_context_tokens=100):
+    with control.instead(prompt_context_tokens=100, answer_mode=Mode.GENERATE):
         prompts = prompts_of([ExamQuestion.of(row) for row in train], [demo.collection], lambda done, total: None)
-    return [prompt.request.messages for prompt in prompts]
+    return [prompt.request.messages for prompt in prompts if prompt.request]
 
 
 def _spoiled(adapter: Path, prompts: Sequence[Prompt], lessons: Sequence[tuple[Message, ...]]) -> Iterator[Line]:

@@ -46,7 +46,6 @@ from retrieval.text import split_sentences
 from telemetry.reviews import Verdict, decide
 
 SIZES = (50, 100, 200, 400)
-ALL = "all"
 SEED = 17
 Mode = ChatSettingsRevision.Mode
 QUOTED = "quotation, whole"
@@ -78,15 +77,14 @@ def measure(options: Options) -> Iterator[Line]:
         rows = reviewed.read_text(encoding="utf-8").splitlines()
         engine = bare_engine()
         quoted = {each.name: _ask(each, engine, Mode.QUOTE) for each in asked}
-        for size in [*(size for size in SIZES if size < len(rows)), ALL]:
-            count = len(rows) if size == ALL else int(size)
+        for count in [*(size for size in SIZES if size < len(rows)), len(rows)]:
+            size = "all" if count == len(rows) else str(count)
             adapter, cost = _train(rows, count, Path(folder))
             engine.serve_adapter(adapter_in(adapter))
             for each in asked:
                 ours = _ask(each, engine, Mode.EXCERPT)
                 yield from _lines(f"{each.name}: {size} examples", ours, quoted[each.name], {"rows": count, **cost})
-            if size == ALL:
-                yield from _changes(asked[0], engine)
+        yield from _changes(asked[0], engine)
 
 
 def _kept(own: QuestionSet, limit: int | None) -> Asked:
