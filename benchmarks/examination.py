@@ -1,10 +1,11 @@
 """Whether the examination lets the wrong adapters through.
 
 Spoiled adapters (`benchmarks.spoiled`) are examined against the given one as if each were the first candidate ever,
-when the bar is lowest, and writing: one that only points can neither leak nor refuse. With ADAPTERS, a folder of adapters that one recipe made with different seeds, these are asked
-everything once; then pairs of them are compared, over and over, on halves of the documents drawn anew: nobody is
-better, so hardly anybody may be promoted. Halves are drawn without replacement: such a half is as random as a
-set of its size gathered anew, while a redrawn whole would count the chance of the whole a second time.
+when the bar is lowest, and writing: one that only points can neither leak nor refuse. With ADAPTERS, a folder of
+adapters that one recipe made with different seeds, these are asked everything once; then pairs of them are compared,
+over and over, on halves of the documents drawn anew: nobody is better, so hardly anybody may be promoted. Halves are
+drawn without replacement: such a half is as random as a set of its size gathered anew, while a redrawn whole would
+count the chance of the whole a second time.
 """
 
 from __future__ import annotations
