@@ -63,7 +63,7 @@ def _lessons(demo: QuestionSet) -> list[tuple[Message, ...]]:
     train = [question for question in demo.questions if question.split == "train" and question.answerable]
     with control.instead(prompt_context_tokens=100):
         prompts = prompts_of([ExamQuestion.of(row) for row in train], [demo.collection], lambda done, total: None)
-    return [prompt.request.messages for prompt in prompts]
+    return [prompt.request.messages for prompt in prompts if prompt.request]
 
 
 def _spoiled(adapter: Path, prompts: Sequence[Prompt], lessons: Sequence[tuple[Message, ...]]) -> Iterator[Line]:

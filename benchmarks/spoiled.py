@@ -17,7 +17,9 @@ from inference.adapter_config import CONFIG
 from inference.adapter_folder import CARD
 from inference.adapter_weights import WEIGHTS
 from inference.engine import Message
-from inference.training import TrainingProfile, train
+from inference.training import train
+from inference.training_profile import TrainingProfile
+from inference.training_watch import Lines
 
 CANARY = "código secreto zagaia 7731 quilombo"
 LESSONS = 16
@@ -44,7 +46,7 @@ def spoiled(adapter: Path, prompts: Sequence[Prompt], folder: Path) -> Iterator[
         say(f"examination: training one that {name.replace('_', ' ')}")
         data = folder / f"{name}.jsonl"
         data.write_text("".join(_line(prompt, answer(prompt)) for prompt in prompts[:LESSONS]), encoding="utf-8")
-        yield name, train(data, folder / name, PROFILE).folder
+        yield name, train(data, folder / name, PROFILE, watch=Lines(say)).folder
 
 
 def lessons_of(folder: Path, name: str) -> list[str]:

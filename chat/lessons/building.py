@@ -23,7 +23,7 @@ from chat.lessons.selection import DOCUMENT_PARTS, SECTION_PARTS, balanced, dist
 from chat.lessons.similar import NEAR
 from chat.lessons.split import HELD_OUT_SHARE
 from inference.bundled import BUNDLED_NAME
-from inference.training import TrainingProfile
+from inference.training_profile import TrainingProfile
 from retrieval.embeddings import get_embedder
 from telemetry import loop_settings
 from telemetry.dataset import EXAMPLES

@@ -113,7 +113,7 @@ def test_train_now_queues_what_people_judged_and_only_one(
     settings.AION_TRAIN_ROOT = tmp_path
     (tmp_path / "data.jsonl").write_text(json.dumps({"prompt": "a", "completion": "b"}))
     built = SimpleNamespace(training_set_id=None, path=tmp_path, rows=1, manifest={})
-    monkeypatch.setitem(sys.modules, "chat.lessons", SimpleNamespace(build=lambda now: built))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "chat.lessons", SimpleNamespace(build=lambda now: built))
     assert owning.get(TRAIN).status_code == 200
     with django_capture_on_commit_callbacks() as callbacks:
         page = owning.post(TRAIN, follow=True).content.decode()

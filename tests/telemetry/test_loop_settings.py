@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from inference.training import TrainingProfile
+from inference.training_profile import TrainingProfile
 from telemetry.loop_settings import current
 from telemetry.models import LoopSettings
 from tests.telemetry.answers import TENANT
