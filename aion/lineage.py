@@ -6,9 +6,10 @@ What was erased is gone from both ways; a tainted set or adapter says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -108,8 +109,9 @@ def _trainings(adapter: Adapter) -> tuple[Taught, ...]:
 
 
 def _set_of(run: TrainingRun) -> TaughtSet | None:
-    row = TrainingSet.objects.filter(pk=run.training_set_id).first()
-    return None if row is None else _described(row)
+    chosen = run.training_set_id
+    row = TrainingSet.objects.filter(pk=chosen).first() if chosen else None
+    return _described(row) if row else None
 
 
 def _described(row: TrainingSet) -> TaughtSet:
@@ -132,15 +134,16 @@ def _with_questions(rows: Iterable[TrainingRow]) -> tuple[TaughtRow, ...]:
     rows = list(rows)
     asked = {row.event_id for row in rows if row.event_id is not None}
     metas = dict(Event.objects.filter(pk__in=asked, tenant=settings.PRIMARY_TENANT_ID).values_list("pk", "meta"))
-    return tuple(
-        TaughtRow(
-            position=row.position,
-            origin=_origin(row.origin),
-            event_id=row.event_id if row.event_id in metas else None,
-            question=str(metas.get(row.event_id, {}).get("prompt") or ""),
-            conversation_id=str(metas.get(row.event_id, {}).get("conversationId") or ""),
-        )
-        for row in rows
+    return tuple(_with_question(row, metas.get(row.event_id) if row.event_id else None) for row in rows)
+
+
+def _with_question(row: TrainingRow, meta: Mapping[str, Any] | None) -> TaughtRow:
+    return TaughtRow(
+        position=row.position,
+        origin=_origin(row.origin),
+        event_id=None if meta is None else row.event_id,
+        question=str((meta or {}).get("prompt") or ""),
+        conversation_id=str((meta or {}).get("conversationId") or ""),
     )
 
 

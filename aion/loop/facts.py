@@ -28,7 +28,7 @@ LEAST_FREE_BYTES = (
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
-    """What other pieces of the loop tell: what was learned so far, whether a night is to be taken up, whether staff
+    """How the loop stands: what was learned so far, whether a night is to be taken up, whether staff
     paused it, their limit of rows, and how good retrieval is."""
 
     learned: Learned
@@ -40,7 +40,7 @@ class LoopState:
 
 
 def loop_state(now: datetime) -> LoopState:
-    """Asked of the other pieces."""
+    """As it is at this moment."""
     policy = loop_settings.current()
     night = unfinished_night()
     return LoopState(

@@ -63,7 +63,8 @@ def _golden(since: datetime | None) -> int:
 
 
 def _is_training(own_run: int | None) -> bool:
-    return TrainingRun.objects.filter(state__in=TrainingRun.UNFINISHED).exclude(pk=own_run).exists()
+    unfinished = TrainingRun.objects.filter(state__in=TrainingRun.UNFINISHED)
+    return (unfinished if own_run is None else unfinished.exclude(pk=own_run)).exists()
 
 
 def _sets() -> QuerySet[TrainingSet]:
@@ -72,7 +73,7 @@ def _sets() -> QuerySet[TrainingSet]:
 
 def is_clean(training_set_id: UUID | None) -> bool:
     """Whether a set is there and nobody in it was erased."""
-    return _sets().filter(pk=training_set_id, tainted_at=None).exists()
+    return training_set_id is not None and _sets().filter(pk=training_set_id, tainted_at=None).exists()
 
 
 def _champion() -> Adapter | None:

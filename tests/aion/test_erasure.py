@@ -195,20 +195,18 @@ def test_reviews_golden_questions_and_what_examinations_kept_go_with_their_histo
         seen = Review.objects.get(event_id=answered).decided_at
         decide(answered, Review.Verdict.APPROVED, tenant=TENANT, by=other.pk, instead_of=seen)
         GoldenQuestion.objects.create(tenant=TENANT, question=f"E o {word}?", answers=["98"], event_id=answered)
-        adapter = Adapter.objects.create(name=word, digest=word.ljust(64, "0"), base_model="m", rank=8, size_bytes=1)
+        digest = hashlib.sha256(word.encode()).hexdigest()
+        adapter = Adapter.objects.create(name="a", digest=digest, base_model="m", rank=8, size_bytes=1)
         kept = {"events": [str(answered)], "examples": [{"event": str(answered), "question": f"E o {word}?"}], "n": 1}
         examination_of[word] = row = Examination.objects.create(candidate=adapter, state="done", results=kept)
         answers_file(row).parent.mkdir(parents=True, exist_ok=True)
         answers_file(row).write_text(json.dumps({"text": word}))
-        adapter.name = "a"
-        adapter.save()
-    Adapter.objects.filter(digest__startswith=SAID).update(digest="1" * 64)
 
     receipt = erase_person(person.pk)
 
     assert tables_with(SAID) == []
     assert files_with(files, SAID) == []
-    assert receipt.erased["telemetry"]["reviews"] == 3  # the verdict, and two moments of its history
+    assert receipt.erased["telemetry"]["reviews"] == 1
     assert receipt.erased["inference"] == {"examinations": 1}
     for row in examination_of.values():
         row.refresh_from_db()
@@ -217,6 +215,7 @@ def test_reviews_golden_questions_and_what_examinations_kept_go_with_their_histo
     assert answers_file(examination_of[OTHERS]).is_file()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_export_made_afterwards_names_the_erasure(files: Path, person: User, other: User) -> None:
     ask(person, SAID)
     ask(other, OTHERS)

@@ -122,9 +122,7 @@ def test_what_is_better_is_promoted() -> None:
     assert codes(verdict) == ["better"]
 
 
-@pytest.mark.parametrize(
-    ("value", "code"), [(0.5, "clean"), (0.49, "clean"), (0.7, "clean"), (0.47, "not_close"), (0.3, "not_close")]
-)
+@pytest.mark.parametrize(("value", "code"), [(0.5, "clean"), (0.7, "clean"), (0.47, "not_close"), (0.3, "not_close")])
 def test_a_champion_that_must_go_is_replaced_by_one_that_is_about_as_good(value: float, code: str) -> None:
     verdict = judge(cases(), steady(value), steady(0.5), steady(0.2), look=9, must_go=True)
     assert verdict.reasons[0].code == code

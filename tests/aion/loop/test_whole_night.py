@@ -147,7 +147,7 @@ def trains_to(adapter: Callable[[], Adapter], monkeypatch: pytest.MonkeyPatch) -
 
 
 def said_in(night: Night, step: str) -> str:
-    return next(each["said"] for each in night.steps if each["step"] == step)
+    return next(str(each["said"]) for each in night.steps if each["step"] == step)
 
 
 def serving() -> str:
@@ -176,7 +176,8 @@ def test_three_nights_promote_refuse_and_wait_each_with_its_reason(installation,
     assert said_in(first, "export") == "4 linhas"
     assert said_in(first, "examine").startswith("É melhor que o atual")
     assert serving() == "segundo"
-    learned = TrainingSet.objects.get(pk=first.training_set_id)
+    learned = TrainingSet.objects.latest("pk")
+    assert learned.pk == first.training_set_id
     assert {row.event_id for row in learned.training_rows.all()} == set(asked)
     assert dict(Adapter.objects.values_list("name", "state")) == {"primeiro": "retired", "segundo": "champion"}
     traced = lineage.lineage_of_answer(asked[0])
@@ -217,10 +218,11 @@ def test_who_learned_from_a_person_erased_is_replaced_by_a_clean_one_that_is_as_
     assert Event.objects.filter(kind="loop", meta__alarm="still_tainted").exists()
     assert nights_light().level == "red"
 
-    TrainingRun.objects.filter(pk=failed.training_run_id).update(training_set_id=None)  # as if not tried yet
+    TrainingRun.objects.filter(adapter__name="pior").update(training_set_id=None)  # as if not tried yet
     trains_to(lambda: installation("limpo"), monkeypatch)
     night = run_night(timezone.now())
-    assert Examination.objects.get(pk=night.examination_id).reasons[0]["code"] == "clean"
+    assert Examination.objects.latest("pk").reasons[0]["code"] == "clean"
     assert serving() == "limpo"
-    learned = TrainingSet.objects.get(pk=night.training_set_id)
+    learned = TrainingSet.objects.latest("pk")
+    assert learned.pk == night.training_set_id
     assert {row.event_id for row in learned.training_rows.all()} == set(others)
