@@ -139,12 +139,8 @@ def test_killed_at_once_and_later_it_ends_with_the_very_losses_of_a_run_that_was
     assert (run.state, run.resumed, run.step, run.steps) == (State.DONE, 2, 36, 36)
     assert losses(run) == losses(alone)
     assert run.metrics["tokens"] == alone.metrics["tokens"]
-<<<<<<< HEAD
-    assert Adapter.objects.get(runs=run).state == Adapter.State.CANDIDATE
-=======
     assert run.adapter is not None
     assert run.adapter.state == Adapter.State.CANDIDATE
->>>>>>> s6s
     assert not checkpoints_folder(run.pk).exists()
     assert run_training(run.pk).adapter == run.adapter  # a second delivery
 
