@@ -12,7 +12,9 @@ for a training. Part of what `make bench-loop` means.
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -71,7 +73,8 @@ def measure(options: Options) -> Iterator[Line]:
             verdicts = day(each.questions, askers, each.reviewer, reviewer.pk)
             day_s = time.monotonic() - began
             say(f"{each.name}: {dict(verdicts)} in {day_s:.0f} s; the night begins")
-            night = run_night(timezone.now())
+            with _stdout_kept_for_lines():
+                night = run_night(timezone.now())
             yield from _told(each, night, {"reviews": dict(verdicts), "day_s": round(day_s, 1)})
 
 
@@ -131,6 +134,19 @@ def _serving_base_alone() -> Iterator[None]:
 def _has_settled() -> bool:
     reconciler = serving.local_reconciler()
     return reconciler is not None and reconciler.has_settled
+
+
+@contextmanager
+def _stdout_kept_for_lines() -> Iterator[None]:
+    """What the night's own processes print goes to stderr."""
+    sys.stdout.flush()
+    lines = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        yield
+    finally:
+        os.dup2(lines, sys.stdout.fileno())
+        os.close(lines)
 
 
 def _told(each: Day, night: Night, people: Mapping[str, object]) -> Iterator[Line]:
