@@ -212,10 +212,3 @@ def _figures(case: str, results: Mapping[str, Any]) -> Iterator[Line]:
             if arm in arms
         }
         yield from beside(case, name, own["value"], peers, **counts, **interval)
-    yield from beside(
-        case,
-        "seconds_per_answer",
-        arms["candidate"]["latency_ms"] / 1000,
-        {"base alone": arms["base"]["latency_ms"] / 1000},
-        **counts,
-    )
