@@ -66,14 +66,14 @@ def measure(options: Options) -> Iterator[Line]:
     _install(days, options.limit)
     askers = [User.objects.create_user(f"simulated-asker-{number}").pk for number in range(1, ASKERS + 1)]
     reviewer = User.objects.create_user("simulated-reviewer", is_staff=True)
-    with _broker(), _serving_base_alone():
+    with _serving_base_alone():
         for each in days:
             say(f"{each.name}: {len(each.questions)} questions")
             began = time.monotonic()
             verdicts = day(each.questions, askers, each.reviewer, reviewer.pk)
             day_s = time.monotonic() - began
             say(f"{each.name}: {dict(verdicts)} in {day_s:.0f} s; the night begins")
-            with _stdout_kept_for_lines():
+            with _broker(), _stdout_kept_for_lines():
                 night = run_night(timezone.now())
             yield from _told(each, night, {"reviews": dict(verdicts), "day_s": round(day_s, 1)})
 
@@ -105,7 +105,7 @@ def _install(days: Sequence[Day], limit: int | None) -> None:
 
 @contextmanager
 def _broker() -> Iterator[None]:
-    """Trainings are announced there; no worker listens, so that the night runs them itself."""
+    """For one night: trainings are announced there; no worker listens, so that the night runs them itself."""
     service = redis.start(Path(settings.VAR_DIR), durable=False)
     try:
         yield
