@@ -12,7 +12,9 @@ for a training. Part of what `make bench-loop` means.
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,14 +66,15 @@ def measure(options: Options) -> Iterator[Line]:
     _install(days, options.limit)
     askers = [User.objects.create_user(f"simulated-asker-{number}").pk for number in range(1, ASKERS + 1)]
     reviewer = User.objects.create_user("simulated-reviewer", is_staff=True)
-    with _broker(), _serving_base_alone():
+    with _serving_base_alone():
         for each in days:
             say(f"{each.name}: {len(each.questions)} questions")
             began = time.monotonic()
             verdicts = day(each.questions, askers, each.reviewer, reviewer.pk)
             day_s = time.monotonic() - began
             say(f"{each.name}: {dict(verdicts)} in {day_s:.0f} s; the night begins")
-            night = run_night(timezone.now())
+            with _broker(), _stdout_kept_for_lines():
+                night = run_night(timezone.now())
             yield from _told(each, night, {"reviews": dict(verdicts), "day_s": round(day_s, 1)})
 
 
@@ -102,7 +105,7 @@ def _install(days: Sequence[Day], limit: int | None) -> None:
 
 @contextmanager
 def _broker() -> Iterator[None]:
-    """Trainings are announced there; no worker listens, so that the night runs them itself."""
+    """For one night: trainings are announced there; no worker listens, so that the night runs them itself."""
     service = redis.start(Path(settings.VAR_DIR), durable=False)
     try:
         yield
@@ -131,6 +134,19 @@ def _serving_base_alone() -> Iterator[None]:
 def _has_settled() -> bool:
     reconciler = serving.local_reconciler()
     return reconciler is not None and reconciler.has_settled
+
+
+@contextmanager
+def _stdout_kept_for_lines() -> Iterator[None]:
+    """What the night's own processes print goes to stderr."""
+    sys.stdout.flush()
+    lines = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        yield
+    finally:
+        os.dup2(lines, sys.stdout.fileno())
+        os.close(lines)
 
 
 def _told(each: Day, night: Night, people: Mapping[str, object]) -> Iterator[Line]:
@@ -196,10 +212,3 @@ def _figures(case: str, results: Mapping[str, Any]) -> Iterator[Line]:
             if arm in arms
         }
         yield from beside(case, name, own["value"], peers, **counts, **interval)
-    yield from beside(
-        case,
-        "seconds_per_answer",
-        arms["candidate"]["latency_ms"] / 1000,
-        {"base alone": arms["base"]["latency_ms"] / 1000},
-        **counts,
-    )
