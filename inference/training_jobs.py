@@ -202,7 +202,8 @@ def _give_up(run: TrainingRun) -> None:
 def _enqueue(run: TrainingRun) -> None:
     from inference.tasks import train  # tasks import this module
 
-    transaction.on_commit(functools.partial(train.delay, run.pk))
+    # Without a broker the run waits for the next start of a worker, or for the night, which runs it itself.
+    transaction.on_commit(functools.partial(train.delay, run.pk), robust=True)
 
 
 def _busy() -> TrainingRefused:

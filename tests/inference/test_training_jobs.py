@@ -20,8 +20,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
-from inference import training_jobs
+from inference import tasks, training_jobs
 from inference.checkpoints import SEAL, checkpoints_folder, newest_whole, private_folder, seal
 from inference.exceptions import InferenceError, TrainingFailed, TrainingRefused
 from inference.models import Adapter, TrainingRun
@@ -220,6 +221,17 @@ def test_of_two_requests_at_once_one_is_refused(dataset: Path) -> None:
     for thread in threads:
         thread.join()
     assert (len(refused), TrainingRun.objects.count()) == (3, 1)
+
+
+def test_without_a_broker_a_training_waits_and_the_night_runs_it_itself(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody_there(run_id: int) -> None:
+        raise OperationalError("Error 2 connecting to unix socket")
+
+    monkeypatch.setattr(tasks.train, "delay", nobody_there)
+    run = request_training(dataset, training_set_id=None, profile=PROFILE)
+    assert run.state == State.QUEUED
 
 
 def test_while_a_training_holds_the_lock_no_other_process_begins(
