@@ -84,8 +84,7 @@ def test_it_is_stopped_after_asking_by_who_may(
     run.refresh_from_db()
     assert not run.stop_requested
     owning.post(address("stop", run))
-    run.refresh_from_db()
-    assert run.stop_requested
+    assert TrainingRun.objects.get(pk=run.pk).stop_requested
     assert LogEntry.objects.get().object_id == str(run.pk)
 
 
