@@ -6,7 +6,6 @@ runs without a process was interrupted: the next start, or whoever asks, takes i
 
 from __future__ import annotations
 
-import functools
 import logging
 import signal
 import subprocess
@@ -203,7 +202,7 @@ def _enqueue(run: TrainingRun) -> None:
     from inference.tasks import train  # tasks import this module
 
     # Without a broker the run waits for the next start of a worker, or for the night, which runs it itself.
-    transaction.on_commit(functools.partial(train.delay, run.pk), robust=True)
+    transaction.on_commit(lambda: train.delay(run.pk), robust=True)  # Django names no partial in its log
 
 
 def _busy() -> TrainingRefused:

@@ -49,6 +49,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "run-night": {},
     "dry-run-night": {},
     "train-adapter": {},
+    "examine-adapter": {"adapter": "1"},
+    "promote-adapter": {"examination": "1", "reason": "campanha de verão"},
 }
 
 

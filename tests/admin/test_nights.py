@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from celery import Task
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,9 +15,12 @@ from django_celery_beat.models import PeriodicTask
 
 from aion import tasks
 from aion.autopilot import run_night
+from aion.celery import app
 from aion.loop.decision import Drift, Measured
 from aion.loop.lights import nights_light
 from aion.schedules import create_missing_schedules
+from chat import tasks as chat_tasks
+from inference import tasks as inference_tasks
 from inference.models import Adapter, TrainingRun
 from telemetry.models import Event, Night
 from tests.aion.loop.nights import CALM, Rooms
@@ -111,22 +115,25 @@ def test_only_those_who_may_run_nights_see_and_use_its_buttons(staff_with: Calla
         assert reader.post(reverse("admin:panel_action", args=[slug])).status_code == 403
 
 
-@pytest.mark.parametrize(("slug", "queue", "dry"), [("run-night", "training", False), ("dry-run-night", None, True)])
+@pytest.mark.parametrize(("slug", "dry"), [("run-night", False), ("dry-run-night", True)])
 def test_the_buttons_ask_a_worker_for_a_night(
-    slug: str, queue: str | None, dry: bool, owning: Client, monkeypatch: pytest.MonkeyPatch
+    slug: str, dry: bool, owning: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[tuple[object, bool]] = []
+    sent: list[bool] = []
     monkeypatch.setattr(
         tasks.autopilot,
         "apply_async",
-        lambda args=None, kwargs=None, **options: sent.append(
-            (options.get("queue"), bool((kwargs or {}).get("dry_run")))
-        ),
+        lambda args=None, kwargs=None, **options: sent.append(bool((kwargs or {}).get("dry_run"))),
     )
     address = reverse("admin:panel_action", args=[slug])
     assert "<button" in owning.get(address).content.decode()
     owning.post(address)
-    assert sent == [(queue, dry)]
+    assert sent == [dry]
+
+
+@pytest.mark.parametrize("task", [tasks.autopilot, chat_tasks.examine_adapter, inference_tasks.train])
+def test_what_takes_hours_goes_by_the_training_queue(task: Task) -> None:
+    assert app.amqp.router.route({}, task.name)["queue"].name == "training"
 
 
 def test_while_a_night_is_at_work_no_other_is_offered(owning: Client) -> None:
@@ -142,11 +149,10 @@ def test_the_task_of_the_schedule_does_a_date_once(monkeypatch: pytest.MonkeyPat
     assert [night.occasion for night in Night.objects.all()] == [timezone.localdate().isoformat()]
 
 
-def test_nights_and_the_watch_are_scheduled_the_first_on_the_training_queue(owning: Client) -> None:
+def test_nights_and_the_watch_are_scheduled(owning: Client) -> None:
     create_missing_schedules()
     night, watch = (PeriodicTask.objects.get(name=name) for name in ("autopilot", "watch-adapter"))
-    assert (night.queue, night.crontab.hour, night.crontab.minute) == ("training", "3", "30")
-    assert (watch.queue, watch.crontab.minute) == (None, "*/10")
+    assert (night.crontab.hour, night.crontab.minute, watch.crontab.minute) == ("3", "30", "*/10")
     assert (
         "a cada 10 minutos" in owning.get(reverse("admin:django_celery_beat_periodictask_changelist")).content.decode()
     )
