@@ -9,7 +9,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[impo
 
 SURE_FROM_WORDS = 6
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_OTHERS = ("pt", "en", "es", "fr", "it", "de", "gl", "ca", "ru", "zh", "ar", "ja")
+_OTHERS = ("pt", "en", "es", "fr", "it", "de", "gl", "ru", "zh", "ar", "ja")
 _COUNTS_AS_PORTUGUESE = frozenset({"pt", "gl"})  # Galician is Portuguese to a classifier of short texts
 
 

@@ -83,11 +83,7 @@ def test_it_is_stopped_after_asking_by_who_may(
     assert "parado" in owning.get(address("stop", run)).content.decode()
     assert not TrainingRun.objects.get().stop_requested
     owning.post(address("stop", run))
-<<<<<<< HEAD
-    assert TrainingRun.objects.get().stop_requested
-=======
     assert TrainingRun.objects.get(pk=run.pk).stop_requested
->>>>>>> s6s
     assert LogEntry.objects.get().object_id == str(run.pk)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from chat.grounding import Fault, Passage, check_sentence, is_repeated
+from chat.language import is_portuguese
 
 PASSAGES = (
     Passage.of(
@@ -71,3 +72,9 @@ def test_saying_it_again_is_noticed():
     assert is_repeated("O passeio custa 89 euros por pessoa.", said)
     assert not is_repeated("O passeio sai do Rossio às 8h30.", said)
     assert not is_repeated("Sim.", ["Sim."])
+
+
+@pytest.mark.parametrize("place", ["Nazaré", "Sintra", "Évora", "Cascais"])
+def test_short_portuguese_with_foreign_looking_names_is_portuguese(place: str):
+    assert is_portuguese(f"A torre de {place} tem 16 degraus de pedra.")
+    assert not is_portuguese(f"The tower of {place} has sixteen steps of stone.")
