@@ -52,11 +52,11 @@ def request(training_set_id: UUID) -> int:
 
 
 def train(run_id: int) -> Trained:
-    """Here, or wait where a worker took it first."""
+    """Here, or wait where a worker took it first; again where its process ended without an end."""
     run = training_jobs.run_training(run_id)
     while run.state in TrainingRun.UNFINISHED:
         time.sleep(LOOK_EVERY_S)
-        run.refresh_from_db()
+        run = training_jobs.run_training(run_id)
     if run.adapter_id is None:
         raise StepRefused(run.error or _("The training was stopped."))
     if not is_clean(run.training_set_id):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from chat.evidence import GAP, LIST_ITEM, Packed, Weighed, WeighedSentence, gap_before, heading_stems
 from chat.prompts import plain_brackets
+from chat.turns import with_what_turns_it
 from retrieval.results import RetrievedChunk
 from retrieval.text import fold, tokens
 
@@ -34,6 +35,11 @@ _LEANS_BACK = re.compile(
 )
 _ASKS_FOR_THE_START = re.compile(r"\b(?:quem|quando)\b")
 _ASKS_TO_EXPLAIN = re.compile(r"\b(?:expli(?:que|ca|car)|descrev[ae]|diferencas?|compar[ae]r?|detalh(?:es?|ar))\b")
+# A question without one of these is answered by yes or no, and a few words of a sentence say neither.
+_ASKS_WHICH = re.compile(
+    r"\b(?:quem|quando|a?onde|qua(?:l|is)|quant[oa]s?|como|por ?que|cade)\b|"
+    r"(?:^|[.,;:?!]|\b(?:o|as?|em|de|com|para|pra|por|ate|desde|sobre))\s*\bque\b"
+)
 _STEP = re.compile(r"\s*\d{1,2}[.)]\s")
 _CLAUSE_END = re.compile(r"(?<=[,;:)])\s+|(?<!\s)\s+(?=\()|(?<!\s)\s+[–—]\s+")
 
@@ -43,7 +49,7 @@ class Quotation:
     """Sentences of the documents themselves, cited, and the numbers they cite.
 
     `sentence` is the only one of them, whole; None where nothing is to be cut: there are several, or steps or items of
-    a list, or the question asks to explain.
+    a list, or the question asks to explain, or for yes or no.
     """
 
     text: str
@@ -68,16 +74,18 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
         own = [_to_the_point(each, whole_start=whole_start) for each in quoted if each.passage == passage]
         lines.append(_cited(own, packed.places.index(passage) + 1))
     numbers = frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen)
-    may_be_cut = len(wanted) == 1 and not _ASKS_TO_EXPLAIN.search(fold(question))
+    asked = fold(question)
+    may_be_cut = len(wanted) == 1 and _ASKS_WHICH.search(asked) and not _ASKS_TO_EXPLAIN.search(asked)
     return Quotation("\n".join(lines), numbers, citable[0] if may_be_cut else None)
 
 
 def cut(quotation: Quotation, start: int, end: int) -> str:
-    """The characters from `start` to `end` of the only sentence quoted, cited; the quotation as it is where it is of
-    several, or nearly all of the sentence is wanted."""
+    """The characters from `start` to `end` of the only sentence quoted, and what they would say otherwise without,
+    cited; the quotation as it is where it is of several, or nearly all of the sentence is wanted."""
     if quotation.sentence is None:
         return quotation.text
     whole = quotation.sentence.text
+    start, end = with_what_turns_it(whole, start, end)
     kept = whole[start:end].strip().strip(",;: ")
     if len(kept.split()) >= NEARLY_ALL * len(whole.split()) or not kept:
         return quotation.text
@@ -117,8 +125,8 @@ def _to_the_point(sentence: WeighedSentence, *, whole_start: bool) -> str:
     last = min(last + 1, len(clauses) - 1)
     while len(text[clauses[first][0] : clauses[last][1]].split()) < CUT_TO:
         first, last = (first, last + 1) if last + 1 < len(clauses) else (first - 1, last)
-    kept = text[clauses[first][0] : clauses[last][1]].rstrip(",;: ")
-    return f"{GAP.lstrip() if first else ''}{kept}{GAP.rstrip() if last + 1 < len(clauses) else ''}"
+    start, end = with_what_turns_it(text, clauses[first][0], clauses[last][1])
+    return f"{GAP.lstrip() if start else ''}{text[start:end].rstrip(',;: ')}{GAP.rstrip() if end < len(text) else ''}"
 
 
 def _narrowest(asked: Sequence[set[str]]) -> tuple[int, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from inference.models import Adapter, Examination
 from inference.verdict import Reason, Verdict
 
 UNFINISHED = (Examination.State.RUNNING, Examination.State.INTERRUPTED)
+_PATIENCE_S = 1.0  # a page that only looks whether it is held holds it for a moment
 UNJUDGED = ("too_small", "not_loaded")  # reasons of an examination that could have promoted nobody
 
 
@@ -37,21 +39,30 @@ def alone() -> Iterator[None]:
 
     The lock goes with the process, however it ends.
     """
-    folder().mkdir(parents=True, exist_ok=True)
-    with (folder() / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise ExaminationRefused(_("Another examination is running; wait until it is done.")) from exc
+    with _lock_file() as lock:
+        until = time.monotonic() + _PATIENCE_S
+        while not _taken(lock, fcntl.LOCK_EX):
+            if time.monotonic() > until:
+                raise ExaminationRefused(_("Another examination is running; wait until it is done."))
+            time.sleep(0.05)
         yield
 
 
 def is_running() -> bool:
-    try:
-        with alone():
-            return False
-    except ExaminationRefused:
+    with _lock_file() as lock:
+        return not _taken(lock, fcntl.LOCK_SH)
+
+
+def _lock_file() -> IO[bytes]:
+    folder().mkdir(parents=True, exist_ok=True)
+    return (folder() / ".lock").open("ab")
+
+
+def _taken(lock: IO[bytes], how: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
         return True
+    return False
 
 
 def tell_interrupted() -> None:
@@ -96,10 +107,20 @@ def finish(row: Examination, verdict: Verdict, results: Mapping[str, Any]) -> No
     """Keep the verdict. A candidate that lost is rejected; one that was not judged may come again."""
     judged = not any(reason.code in UNJUDGED for reason in verdict.reasons)
     row.look = verdict.look if judged else 0
-    row.results = {**results, "verdict": verdict.to_json()}
+    row.results = {**_without_erased(row, results), "verdict": verdict.to_json()}
     _close(row, verdict.reasons, promote=verdict.promote)
     if judged and not verdict.promote:
         _reject(row.candidate_id)
+
+
+def _without_erased(row: Examination, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Without examples of who was erased while the questions were asked: `inference.erasure` has taken their answers
+    from the row."""
+    before = row.results.get("events", ())
+    left = Examination.objects.values_list("results", flat=True).get(pk=row.pk).get("events", ())
+    gone = set(before) - set(left)
+    examples = [each for each in results.get("examples", ()) if each.get("event") not in gone]
+    return {**results, "events": sorted(set(results.get("events", ())) - gone), "examples": examples}
 
 
 def refuse(row: Examination, why: str) -> None:

@@ -10,6 +10,7 @@ import logging
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -39,6 +40,7 @@ State = TrainingRun.State
 MOST_FRUITLESS_STARTS = 3
 _CRASHES = (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL)  # for want of memory, mostly
 _children: set[subprocess.Popen[bytes]] = set()  # of this process, so that its end ends them
+_ending = threading.Event()  # this process is to end, and starts none any more
 
 
 def request_training(
@@ -80,7 +82,7 @@ def run_training(run_id: int, *, wait: bool = True) -> TrainingRun:
     """
     run = TrainingRun.objects.get(pk=run_id)
     crashed = True
-    while crashed and run.state in TrainingRun.UNFINISHED and not _has_process(run):
+    while crashed and not _ending.is_set() and run.state in TrainingRun.UNFINISHED and not _has_process(run):
         if run.fruitless >= MOST_FRUITLESS_STARTS:
             _give_up(run)
         else:
@@ -163,6 +165,7 @@ def resume_interrupted() -> None:
 
 def interrupt_children() -> None:
     """Let the trainings of this process write a checkpoint and end; the next start takes them up again."""
+    _ending.set()
     for child in list(_children):
         child.send_signal(signal.SIGTERM)
 

@@ -109,7 +109,9 @@ def _run(job: DatasetExport, target: Path, *, include_provider: bool) -> ExportR
     try:
         with exporting_alone(job.tenant):
             _settle(job.tenant)  # this one too, if an earlier delivery died: it runs from here
-            DatasetExport.objects.filter(pk=job.pk).update(state=State.RUNNING, error="", finished_at=None)
+            # The folder is known before it is there: whoever is erased after a crash is erased from it too.
+            running = {"state": State.RUNNING, "path": str(target), "error": "", "finished_at": None}
+            DatasetExport.objects.filter(pk=job.pk).update(**running)
             result = _write(job, target, include_provider=include_provider)
             _finish(job, state=State.DONE, path=str(result.path), rows=result.rows, manifest=result.manifest, error="")
     except ExportRunning as exc:  # perhaps of this very job, delivered twice: then it is no longer queued
@@ -118,7 +120,7 @@ def _run(job: DatasetExport, target: Path, *, include_provider: bool) -> ExportR
         )
         raise
     except ExportFailed as exc:
-        _finish(job, state=State.FAILED, error=str(exc))
+        _finish(job, state=State.FAILED, path="", error=str(exc))
         raise
     return result
 

@@ -1,7 +1,7 @@
-"""What became of the answers that the model wrote, in the order asked: for comparing one adapter with the one before.
+"""What became of the answers that the model wrote or cut, in the order asked: for comparing one adapter with another.
 
-Quotations and the paid API's answers say nothing of an adapter and are left out, and so are failures that no adapter
-causes (overload, a caller who hung up, the paid API, the search).
+Quotations that no model was asked about and the paid API's answers say nothing of an adapter and are left out, and so
+are failures that no adapter causes (overload, a caller who hung up, the paid API, the search).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SELECT id, meta ->> 'status' = 'failed' OR meta ->> 'reason' = 'engine_failed',
  WHERE tenant = %(tenant)s AND kind = 'answer' AND id >= %(low)s AND id < %(high)s
    AND (meta ->> 'status' = 'failed' AND meta ->> 'error' = ANY(%(failures)s)
         OR meta ->> 'status' = 'answered' AND (
-           meta ->> 'source' = 'local' AND meta ->> 'mode' = 'generated'
+           meta ->> 'source' = 'local' AND (meta ->> 'mode' = 'generated' OR COALESCE(meta ->> 'model', '') <> '')
            OR meta ->> 'reason' = 'engine_failed' OR meta ->> 'reason' = ANY(%(attempts)s)))
  ORDER BY id {order} LIMIT %(most)s
 """

@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from telemetry.dataset import EXAMPLES
-from telemetry.exceptions import ExportRunning
-from telemetry.models import TrainingRow, TrainingSet
+from telemetry.exceptions import ExportFailed, ExportRunning
+from telemetry.models import Event, TrainingRow, TrainingSet
 from telemetry.staging import appearing_folder, remove_leftovers
 
 SCHEMA = 1
@@ -82,7 +82,8 @@ def write_training_set(
     """Write `rows` into the new folder `target` and keep them here; all of it or nothing.
 
     `manifest` is completed with rows, SHA-256 and the provenance of each row; the one kept here goes without the last.
-    Raises `ExportRunning` while another set of the tenant is being written, `DiskFull` or `ExportFailed`.
+    Raises `ExportRunning` while another set of the tenant is being written, `DiskFull`, or `ExportFailed`, also where
+    somebody whose question is among them was erased since they were read.
     """
     lines = "".join(json.dumps(row.content, ensure_ascii=False, allow_nan=False) + "\n" for row in rows).encode()
     whole = {
@@ -94,7 +95,8 @@ def write_training_set(
         **manifest,
     }
     with transaction.atomic():
-        _alone(tenant)
+        _alone(tenant)  # an erasure holds it too, so from here on nobody is erased
+        _refuse_erased(rows, tenant)
         kept = TrainingSet.objects.create(
             tenant=tenant,
             created_at=now,
@@ -140,6 +142,12 @@ def tainted_sets(tenant: str) -> QuerySet[TrainingSet]:
 def excluded(ids: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
     """What a manifest says of what was left out: how many for each reason, and a few ids."""
     return {reason: {"rows": len(left), "examples": list(left[:EXAMPLES])} for reason, left in ids.items() if left}
+
+
+def _refuse_erased(rows: Sequence[NewRow], tenant: str) -> None:
+    ids = {row.event_id for row in rows if row.event_id}
+    if Event.objects.filter(tenant=tenant, pk__in=ids, meta__erased=True).exists():
+        raise ExportFailed(_("Somebody's data was erased while the training set was being made. Make it again."))
 
 
 def _kept(training_set: TrainingSet, position: int, row: NewRow) -> TrainingRow:

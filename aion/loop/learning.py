@@ -19,7 +19,8 @@ LEARNED_FROM = (Review.Verdict.APPROVED, Review.Verdict.CORRECTED)
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """`new_rows` were reviewed, or written as golden questions, since the set of the last training that ended."""
+    """`new_rows` were reviewed, or written as golden questions, since the set of the last training that ended,
+    of the sets that nobody was erased from."""
 
     new_rows: int
     trained_before: bool
@@ -30,22 +31,22 @@ class Learned:
 
 def learned(*, own_run: int | None) -> Learned:
     """What is known now; an unfinished training other than `own_run`, which a night would take up, is in its way."""
-    last = _last_trained()
+    last = _last_trained(_sets().filter(tainted_at=None))  # what a tainted one taught is to be taught again
     champion = _champion()
     tainted_at = champion.tainted_at if champion else None
     return Learned(
         new_rows=_reviewed(last) + _golden(last),
-        trained_before=last is not None,
+        trained_before=_last_trained(_sets()) is not None,
         training=_is_training(own_run),
         champion_tainted=tainted_at is not None,
         clean_since_taint=tainted_at is not None and last is not None and last > tainted_at,
     )
 
 
-def _last_trained() -> datetime | None:
-    """When the newest set was made from which a training came to its end."""
+def _last_trained(sets: QuerySet[TrainingSet]) -> datetime | None:
+    """When the newest of these sets was made from which a training came to its end."""
     done = TrainingRun.objects.filter(state=TrainingRun.State.DONE, training_set_id__isnull=False)
-    trained = _sets().filter(pk__in=list(done.values_list("training_set_id", flat=True)))
+    trained = sets.filter(pk__in=list(done.values_list("training_set_id", flat=True)))
     return trained.order_by("-created_at").values_list("created_at", flat=True).first()
 
 

@@ -27,11 +27,14 @@ logger = logging.getLogger(__name__)
 
 def look(now: datetime) -> Finding | None:
     """Judge the adapter that serves since a change of the last `WATCHED_FOR`; on a clear breach go back."""
-    began = _watched(now)
+    wish = desired_state()
+    began = _watched(wish, now)
     if began is None:
         return None
     finding = judge(_outcomes(began.created_at, now))
     if finding is None:
+        return None
+    if desired_state() != wish:  # somebody changed what serves while this was counted
         return None
     if finding.level is Level.BREACH and began.reason.split(":")[0] == BY_VERDICT:
         _go_back(began, finding)
@@ -40,9 +43,8 @@ def look(now: datetime) -> Finding | None:
     return finding
 
 
-def _watched(now: datetime) -> DesiredState | None:
+def _watched(wish: DesiredState | None, now: datetime) -> DesiredState | None:
     """The wish with which the adapter that serves began to; None where there is nothing to watch."""
-    wish = desired_state()
     if wish is None or wish.adapter is None or wish.outcome != DesiredState.Outcome.SERVED:
         return None
     began = _beginning(wish)

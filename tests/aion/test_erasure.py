@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from uuid import UUID
 
@@ -143,6 +144,18 @@ def test_a_rewritten_export_is_described_as_it_is(files: Path, person: User, oth
     assert manifest["rows"] == manifest["files"][0]["rows"] == data.count(b"\n") == 1
     assert manifest["files"][0]["sha256"] == hashlib.sha256(data).hexdigest()
     assert DatasetExport.objects.get().rows == 1
+
+
+def test_an_export_whose_process_died_at_its_end_is_found_too(
+    files: Path, person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(person, SAID)
+    with monkeypatch.context() as dying:
+        dying.setattr("telemetry.export_jobs._finish", lambda *args, **values: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            export_now(tenant=TENANT)
+    erase_person(person.pk)
+    assert files_with(files, SAID) == []
 
 
 def test_a_second_time_there_is_nothing_more_to_erase(files: Path, person: User) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +14,14 @@ from chat import control
 from chat.examination.marking import Trained
 from chat.examination.questions import ExamQuestion
 from chat.examination.running import run
+from inference import erasure as inference_erasure
 from inference import examinations
 from inference.adapter_folder import adapter_digest
 from inference.backends.fake import FakeEngine, ScriptedReply
 from inference.exceptions import ExaminationRefused, GenerationFailed
 from inference.models import Adapter, Examination
 from inference.registry import adapter_path
+from telemetry.events import new_event_id
 from tests.inference.conftest import make_adapter
 
 __all__ = ["make_adapter"]
@@ -153,6 +158,27 @@ def test_a_running_examination_is_not_called_interrupted_and_lets_no_second_one_
         assert row.state == Examination.State.RUNNING
         with pytest.raises(ExaminationRefused):
             run(candidate.pk, QUESTIONS, champion=None, engine=FakeEngine())
+
+
+def test_whoever_only_looks_whether_one_runs_stops_none(registered) -> None:
+    with examinations._lock_file() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.2, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with examinations.alone():
+            assert examinations.is_running()
+
+
+def test_nothing_is_kept_of_who_was_erased_while_it_ran(documents, registered, model) -> None:
+    gone = new_event_id()
+    asked = [*QUESTIONS, replace(QUESTIONS[0], question="Quanto custa Sintra o dia inteiro?", event_id=gone)]
+
+    def erase(done: int, total: int) -> None:
+        inference_erasure.erase_person([gone])
+
+    row = run(registered("novo", 0.1).pk, asked, champion=None, engine=model, progress=erase)
+    row.refresh_from_db()
+    assert "Sintra o dia inteiro" not in json.dumps(row.results, ensure_ascii=False)
+    assert row.results["examples"]
 
 
 def test_an_adapter_that_cannot_be_loaded_is_refused_with_the_reason(documents, registered, model) -> None:

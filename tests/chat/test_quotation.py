@@ -146,10 +146,38 @@ def test_nothing_is_cut_from_what_is_to_explain(question):
     assert cut(quoted(question, LUNCH), 0, 5) == quoted(question, LUNCH).text
 
 
+@pytest.mark.parametrize("question", ["Posso levar o almoço?", "O almoço inclui bebida?", "Tenho que pagar o almoço?"])
+def test_nothing_is_cut_from_what_answers_yes_or_no(question):
+    assert quoted(question, LUNCH).sentence is None
+
+
+@pytest.mark.parametrize("question", ["A que horas é o almoço?", "Que almoço servem?", "O almoço, quanto é?"])
+def test_what_asks_for_a_part_of_a_sentence_may_be_cut(question):
+    assert quoted(question, LUNCH).sentence is not None
+
+
+def test_a_cut_does_not_turn_the_sentence_round():
+    whole = "Nos passeios de dia inteiro que saem do Rossio não é permitido levar animais de grande porte na van."
+    start = whole.index("permitido")
+    said = cut(quoted("O que é permitido levar no almoço?", whole), start, whole.index(" de grande"))
+    assert said.startswith("Não é permitido levar animais")
+
+
+def test_a_long_sentence_is_not_cut_to_what_it_forbids():
+    text = (
+        "É vedado a quem estiver na sala da prova, sob pena de ser eliminado do processo em curso e dos próximos, "
+        "consultar o plano de estudos, conversar com os colegas de qualquer dos cursos, ou sair dela antes de uma hora."
+    )
+    long = sentence(text, 0.9, {"plan": 0.5, "estud": 0.5})
+    said = quote("Onde consultar o plano de estudos?", pack_whole((chunk(1, text),), 600), (long,))
+    assert said is not None
+    assert "vedado a quem" in said.text
+
+
 def test_what_leans_on_the_sentence_before_is_not_cut():
-    assert quoted("O almoço?", "Ele custa 18 euros.", "O almoço é bom.").sentence is not None
+    assert quoted("Quanto é o almoço?", "Ele custa 18 euros.", "O almoço é bom.").sentence is not None
     weighed = (sentence("Ele custa 18 euros.", 0.9, {"almoc": 1.0}, index=1), sentence("O almoço é bom.", 0.1, {}))
     own = chunk(1, "O almoço é bom. Ele custa 18 euros.")
-    found = quote("O almoço?", pack_whole((own,), 600), weighed)
+    found = quote("Quanto é o almoço?", pack_whole((own,), 600), weighed)
     assert found is not None
     assert found.sentence is None

@@ -10,6 +10,7 @@ import pytest
 
 from inference.exceptions import TrainingRefused
 from inference.model_sizes import ModelShape, Precision
+from inference.training_data import read_examples
 from inference.training_needs import Load, Needs, lora_parameters, needs, require_room
 from inference.training_profile import PROFILES, TrainingProfile, profile_for
 from inference.training_watch import Lines, Progress, thinned
@@ -17,6 +18,14 @@ from inference.training_watch import Lines, Progress, thinned
 SMOLLM = ModelShape(
     layers=30, hidden=576, intermediate=1536, heads=9, kv_heads=3, head_dim=64, vocabulary=49152, tied=True
 )
+
+
+def test_a_line_of_a_dataset_may_hold_any_character_that_json_does(tmp_path: Path) -> None:
+    said = "um\u2028dois\u0085três"
+    (tmp_path / "data.jsonl").write_text(
+        json.dumps({"prompt": "Quantos?", "completion": said}, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    assert [example.completion for example in read_examples(tmp_path / "data.jsonl")] == [said]
 
 
 def test_the_machine_chooses_the_profile_and_a_person_what_they_fill_in() -> None:

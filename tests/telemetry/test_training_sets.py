@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from telemetry.events import new_event_id
-from telemetry.exceptions import ExportRunning
+from telemetry.exceptions import ExportFailed, ExportRunning
 from telemetry.models import TrainingSet
 from telemetry.training_sets import (
     NewRow,
@@ -21,7 +21,7 @@ from telemetry.training_sets import (
     tainted_sets,
     write_training_set,
 )
-from tests.telemetry.answers import TENANT
+from tests.telemetry.answers import TENANT, record_answer
 
 EVENT = new_event_id()
 LINE = {"prompt": "Quanto custa?", "completion": "98 € [1]."}
@@ -55,6 +55,15 @@ def test_a_set_is_tainted_once_and_says_why(tmp_path: Path) -> None:
 def test_the_manifest_never_says_whose_question_it_was(tmp_path: Path) -> None:
     write(tmp_path / "a", *ROWS)
     assert "user" not in (tmp_path / "a" / "manifest.json").read_text()
+
+
+@pytest.mark.django_db
+def test_nothing_is_written_of_who_was_erased_meanwhile(tmp_path: Path) -> None:
+    erased = record_answer("", "", erased=True)
+    with pytest.raises(ExportFailed, match="apagad"):
+        write(tmp_path / "a", *ROWS, NewRow("review-3", Origin.APPROVED, LINE, event_id=erased))
+    assert not TrainingSet.objects.exists()
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +13,7 @@ from aion.loop.lights import watch_light
 from aion.loop.watching import look
 from inference.adapters import desired_state
 from inference.models import Adapter, DesiredState
+from inference.watch import Finding, judge
 from telemetry.events import Json
 from telemetry.live_signals import live_signals
 from telemetry.models import Event, Feedback
@@ -88,6 +90,20 @@ def test_a_doubtful_difference_is_an_alarm_told_once() -> None:
     assert watch_light().level == "amber"
 
 
+def test_what_somebody_put_in_its_place_meanwhile_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(200, days_ago=5, bad=4, **UNSUPPORTED)
+    answers(60, days_ago=1, bad=25, **UNSUPPORTED)
+
+    def counting(*args: Any) -> Finding | None:
+        wish("outro", at=timedelta(0), reason="reload")
+        return judge(*args)
+
+    monkeypatch.setattr("aion.loop.watching.judge", counting)
+    assert look(NOW) is None
+    assert serving() == "outro"
+    assert alarms() == []
+
+
 def test_nothing_is_said_where_nothing_got_worse() -> None:
     answers(200, days_ago=5, bad=20, **UNSUPPORTED)
     answers(200, days_ago=1, bad=20, **UNSUPPORTED)
@@ -120,6 +136,11 @@ def test_failures_that_no_adapter_causes_do_not_count() -> None:
     answers(5, days_ago=1.2, bad=5, mode="quote")
     answers(5, days_ago=1.3, bad=5, source="fallback", reason="low_confidence")
     assert live_signals(TENANT, NOW - timedelta(days=2), NOW).errors == ()
+
+
+def test_quotations_count_where_the_model_cut_them() -> None:
+    answers(3, days_ago=1, bad=3, mode="quote", model="smollm2")
+    assert len(live_signals(TENANT, NOW - timedelta(days=2), NOW).unsupported) == 3
 
 
 def test_dislikes_count_but_not_those_of_one_person_alone() -> None:
