@@ -42,7 +42,7 @@ def private_broker() -> Iterator[None]:
 
 def _point_environment_at(var: Path, database_url: str) -> None:
     """Nothing that the owner has configured may tint a figure."""
-    for name in [name for name in os.environ if name.startswith(("AION_", "OPENAI_"))]:
+    for name in [name for name in os.environ if name.startswith(("AION_", "OPENAI_", "REDIS_URL"))]:
         del os.environ[name]
     os.environ |= {
         "AION_VAR_DIR": str(var),

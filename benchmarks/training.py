@@ -5,7 +5,7 @@ panel's button has it, in a process of its own. `peak_mb` is the most memory res
 checked before a training begins. Then the same training is killed with -9 at three random moments, one in each third
 of it, and taken up by itself; and stopped by button at one, and resumed by button. `lost_s` is what it took longer than
 the one left alone: starts, loading and steps made twice; on a busy machine also the others' work. The bar for the
-difference of the last loss is 1 %. `--limit` is the number of lessons.
+difference of the last loss is 1 %; `same_bytes` compares weights and configuration. `--limit` is the number of lessons.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from benchmarks.lines import Line, beside
 from benchmarks.options import Options, spread
 from benchmarks.questions import DEMO, say
 from chat.management.commands.build_adapter_dataset import packed_rows, read_golden, write_rows
-from inference.adapter_weights import WEIGHTS
+from inference.adapter_folder import adapter_digest
 from inference.backends.model_loading import load_tokenizer
-from inference.base_models import base_model_path, file_sha256
+from inference.base_models import base_model_path
 from inference.exceptions import TrainingFailed
 from inference.models import HEARTBEAT_S, TrainingRun
 from inference.sft import as_row, room_needed
@@ -83,8 +83,8 @@ class Trained:
         return float(self.run.metrics["loss"])
 
     @property
-    def weights_sha256(self) -> str:
-        return file_sha256(Path(self.run.out) / WEIGHTS)
+    def digest(self) -> str:
+        return adapter_digest(Path(self.run.out))
 
 
 def measure(options: Options) -> Iterator[Line]:
@@ -233,7 +233,7 @@ def _compared(case: str, trained: Trained, alone: Trained, moments: Sequence[Mom
     yield from beside(case, "mean_loss", trained.mean_loss, {ALONE: alone.mean_loss}, **conditions)
     difference = abs(trained.last_loss - alone.last_loss) / alone.last_loss
     yield from beside(case, "loss_difference", difference, {"the bar": BAR}, **conditions)
-    yield Line(case, "same_bytes", float(trained.weights_sha256 == alone.weights_sha256), conditions=conditions)
+    yield Line(case, "same_bytes", float(trained.digest == alone.digest), conditions=conditions)
     yield Line(case, "lost_s", trained.seconds - alone.seconds, conditions=conditions)
 
 

@@ -286,6 +286,7 @@ def _save(model: Any, base: Path, folder: Path) -> None:
     config = model.peft_config["default"]
     config.base_model_name_or_path = base.name  # never a path of this machine
     config.inference_mode = True
+    config.target_modules = sorted(config.target_modules)  # a set: the same training would give other bytes each time
     config.save_pretrained(folder)
     weights = {name: value.to(torch.bfloat16).contiguous() for name, value in get_peft_model_state_dict(model).items()}
     if not all(torch.isfinite(value).all() for value in weights.values()):

@@ -19,12 +19,12 @@ with private_installation():
 """
 
 ASK_AND_START_A_COMMAND = """
-    import os, subprocess, sys
+    import subprocess, sys
     from aion.services.redis import answers
     from benchmarks.installation import private_broker
     with private_broker():
         subprocess.run([sys.executable, "manage.py", "adapters", "list"], check=True)
-        print(answers(os.environ["REDIS_URL"]))
+        print(answers(settings.REDIS_URL))
 """
 
 
