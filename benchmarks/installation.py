@@ -27,9 +27,22 @@ def private_installation() -> Iterator[None]:
             service.stop()
 
 
+@contextmanager
+def private_broker() -> Iterator[None]:
+    """Trainings are announced there; no worker listens, so that whoever asked for one runs it."""
+    from aion.services import redis
+
+    service = redis.start(Path(os.environ["AION_VAR_DIR"]), durable=False)
+    os.environ["REDIS_URL"] = service.url  # else each command started from here would put one of its own in its place
+    try:
+        yield
+    finally:
+        service.stop()
+
+
 def _point_environment_at(var: Path, database_url: str) -> None:
     """Nothing that the owner has configured may tint a figure."""
-    for name in [name for name in os.environ if name.startswith(("AION_", "OPENAI_"))]:
+    for name in [name for name in os.environ if name.startswith(("AION_", "OPENAI_", "REDIS_URL"))]:
         del os.environ[name]
     os.environ |= {
         "AION_VAR_DIR": str(var),

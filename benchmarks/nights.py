@@ -20,7 +20,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -29,7 +28,7 @@ from django.utils import timezone
 
 from aion.autopilot import run_night
 from aion.loop import words
-from aion.services import redis
+from benchmarks.installation import private_broker
 from benchmarks.lines import Line, beside
 from benchmarks.options import Options, spread
 from benchmarks.questions import DEMO, say
@@ -66,14 +65,14 @@ def measure(options: Options) -> Iterator[Line]:
     _install(days, options.limit)
     askers = [User.objects.create_user(f"simulated-asker-{number}").pk for number in range(1, ASKERS + 1)]
     reviewer = User.objects.create_user("simulated-reviewer", is_staff=True)
-    with _serving_base_alone():
+    with private_broker(), _serving_base_alone():
         for each in days:
             say(f"{each.name}: {len(each.questions)} questions")
             began = time.monotonic()
             verdicts = day(each.questions, askers, each.reviewer, reviewer.pk)
             day_s = time.monotonic() - began
             say(f"{each.name}: {dict(verdicts)} in {day_s:.0f} s; the night begins")
-            with _broker(), _stdout_kept_for_lines():
+            with _stdout_kept_for_lines():
                 night = run_night(timezone.now())
             yield from _told(each, night, {"reviews": dict(verdicts), "day_s": round(day_s, 1)})
 
@@ -101,16 +100,6 @@ def _install(days: Sequence[Day], limit: int | None) -> None:
     ChatSettingsRevision.objects.create(answer_mode=ChatSettingsRevision.Mode.EXCERPT)
     if limit:
         LoopSettings.objects.create(tenant=settings.PRIMARY_TENANT_ID, min_new_rows=max(2, limit // 3))
-
-
-@contextmanager
-def _broker() -> Iterator[None]:
-    """For one night: trainings are announced there; no worker listens, so that the night runs them itself."""
-    service = redis.start(Path(settings.VAR_DIR), durable=False)
-    try:
-        yield
-    finally:
-        service.stop()
 
 
 @contextmanager

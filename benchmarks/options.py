@@ -22,6 +22,7 @@ BENCHMARKS = (
     "replay",
     "answers",
     "adapter",
+    "training",
     "loop",
     "examination",
     "nights",

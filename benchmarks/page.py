@@ -39,6 +39,7 @@ _LOWER_IS_BETTER = (
         "faults",
         "open_after_expiry",
         "alerts_repeated",
+        "loss_difference",
     ),
 )
 _RATES = ("_per_s",)

@@ -37,7 +37,7 @@ from inference.exceptions import TrainingFailed, TrainingStopped
 from inference.machine import this_machine
 from inference.model_sizes import ModelShape, Precision
 from inference.training_data import Example
-from inference.training_needs import Load, needs, require_room
+from inference.training_needs import Load, Needs, needs, require_room
 from inference.training_profile import TrainingProfile
 from inference.training_watch import Progress, Watch, thinned
 
@@ -71,7 +71,7 @@ def fit(
     `TrainingRefused` where the machine has too little room, or `TrainingFailed`.
     """
     tokenizer = load_tokenizer(base)
-    rows = [_row(tokenizer, example) for example in examples]
+    rows = [as_row(tokenizer, example) for example in examples]
     fitting = [row for row in rows if len(row["input_ids"]) <= profile.max_length]
     if not fitting:
         raise TrainingFailed(
@@ -107,18 +107,21 @@ def fit(
 
 
 def _require_room(rows: Sequence[Row], base: Path, checkpoints: Path, profile: TrainingProfile) -> None:
-    """Nothing is said of a base that is no usual decoder."""
+    if needed := room_needed(rows, base, profile):
+        free_disk, free_memory = shutil.disk_usage(checkpoints).free, this_machine().free_bytes
+        require_room(needed, free_memory=free_memory, free_disk=free_disk, folder=str(checkpoints))
+
+
+def room_needed(rows: Sequence[Row], base: Path, profile: TrainingProfile) -> Needs | None:
+    """What a training on `rows`, all of them short enough, should take; None of a base that is no usual decoder."""
     try:
         shape = ModelShape.from_config(json.loads((base / "config.json").read_text()))
     except (OSError, ValueError):
-        return
-    machine = this_machine()
+        return None
     longest = sorted((len(row["input_ids"]) for row in rows), reverse=True)[: profile.batch_size]
     answers = sorted((sum(row["completion_mask"]) for row in rows), reverse=True)[: profile.batch_size]
     load = Load(tokens=longest[0] * len(longest), answer_tokens=answers[0] * len(answers))
-    needed = needs(shape, profile, Precision.NF4 if profile.four_bit else machine.precision, load)
-    free = shutil.disk_usage(checkpoints).free
-    require_room(needed, free_memory=machine.free_bytes, free_disk=free, folder=str(checkpoints))
+    return needs(shape, profile, Precision.NF4 if profile.four_bit else this_machine().precision, load)
 
 
 def _train(trainer: _AnswerTrainer, watcher: _Watcher, checkpoints: Path) -> None:
@@ -137,7 +140,7 @@ def _train(trainer: _AnswerTrainer, watcher: _Watcher, checkpoints: Path) -> Non
         raise TrainingStopped
 
 
-def _row(tokenizer: Any, example: Example) -> Row:
+def as_row(tokenizer: Any, example: Example) -> Row:
     """The very tokens the engine would see, then the answer; the mask marks what the loss counts."""
     prompt = prompt_ids(tokenizer, example.prompt)
     answer = [*tokenizer(example.completion, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
@@ -283,6 +286,7 @@ def _save(model: Any, base: Path, folder: Path) -> None:
     config = model.peft_config["default"]
     config.base_model_name_or_path = base.name  # never a path of this machine
     config.inference_mode = True
+    config.target_modules = sorted(config.target_modules)  # a set: the same training would give other bytes each time
     config.save_pretrained(folder)
     weights = {name: value.to(torch.bfloat16).contiguous() for name, value in get_peft_model_state_dict(model).items()}
     if not all(torch.isfinite(value).all() for value in weights.values()):

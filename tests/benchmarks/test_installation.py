@@ -18,6 +18,15 @@ with private_installation():
     {then}
 """
 
+ASK_AND_START_A_COMMAND = """
+    import subprocess, sys
+    from aion.services.redis import answers
+    from benchmarks.installation import private_broker
+    with private_broker():
+        subprocess.run([sys.executable, "manage.py", "adapters", "list"], check=True)
+        print(answers(settings.REDIS_URL))
+"""
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -52,3 +61,10 @@ def test_it_goes_when_the_benchmark_fails(folder):
 
     assert ended.returncode == 3
     assert not list(folder.glob("aion-bench-*"))
+
+
+def test_commands_started_from_it_use_its_broker_and_leave_it_running(folder):
+    ended = run(folder, then=ASK_AND_START_A_COMMAND)
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split()[-1] == "True"

@@ -1,6 +1,8 @@
 """One line of a benchmark, as it is printed."""
 
 import json
+import subprocess
+import sys
 
 from benchmarks.lines import Line, beside, skipped
 
@@ -47,3 +49,18 @@ def test_what_is_skipped_says_why():
 
 def test_a_ratio_keeps_its_digits_however_small():
     assert Line("demo", "seconds_per_answer", 0.006, "bare model", 25.6).ratio == 0.000234
+
+
+def test_what_started_processes_print_does_not_come_among_the_lines():
+    program = """
+import subprocess, sys
+from benchmarks.__main__ import stdout_for_lines
+with stdout_for_lines() as lines:
+    subprocess.run([sys.executable, "-c", "print('said by another')"])
+    print("a line", file=lines, flush=True)
+print("afterwards")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ended.stdout == "a line\nafterwards\n"
+    assert "said by another" in ended.stderr

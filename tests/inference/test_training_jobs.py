@@ -23,6 +23,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from inference import tasks, training_jobs
+from inference.adapter_config import CONFIG
 from inference.checkpoints import SEAL, checkpoints_folder, newest_whole, private_folder, seal
 from inference.exceptions import InferenceError, TrainingFailed, TrainingRefused
 from inference.models import Adapter, TrainingRun
@@ -144,6 +145,8 @@ def test_killed_at_once_and_later_it_ends_with_the_very_losses_of_a_run_that_was
     assert run.adapter.state == Adapter.State.CANDIDATE
     assert not checkpoints_folder(run.pk).exists()
     assert run_training(run.pk).adapter == run.adapter  # a second delivery
+    modules = json.loads((Path(run.out) / CONFIG).read_text())["target_modules"]
+    assert modules == sorted(modules)  # the same bytes are the same adapter
 
 
 def test_a_torn_checkpoint_is_left_for_the_one_before() -> None:
