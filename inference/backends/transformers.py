@@ -105,7 +105,7 @@ class TransformersEngine:
             queued_tokens=self._queue.tokens,
             retry_after_s=self._queue.retry_after_s,
             context_window=served.window if served else 0,
-            can_point=served is not None and bool(served.tokenizer.is_fast),  # a slow one tells no offsets
+            can_point=served is not None and getattr(served.tokenizer, "is_fast", False),  # a slow one tells no offsets
             error=self._error,
         )
 

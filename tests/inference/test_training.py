@@ -93,12 +93,12 @@ def test_the_command_gives_a_sound_candidate_of_this_base(dataset: Path, tmp_pat
     card = json.loads(told.getvalue())
     facts = inspect_adapter(folder)
     assert (facts.rank, facts.base_sha256, card["folder"]) == (2, base_sha256(bundled_model), str(folder))
-    assert (card["examples"], card["steps"], card["profile"]["seed"], card["resumed"]) == (2, 1, 17, 0)
-    assert "step 1/1" in lines.getvalue()
+    assert (card["examples"], card["steps"], card["profile"]["seed"], card["resumed"]) == (2, 2, 17, 0)
+    assert "step 2/2" in lines.getvalue()
     assert str(settings.VAR_DIR) not in (folder / "adapter_config.json").read_text()
     assert [entry.name for entry in folder.parent.iterdir()] == ["adapter"]
     run = TrainingRun.objects.get()
-    assert (run.state, run.adapter_id, run.error, run.step) == (TrainingRun.State.DONE, card["adapter"], "", 1)
+    assert (run.state, run.adapter_id, run.error, run.step) == (TrainingRun.State.DONE, card["adapter"], "", 2)
     assert not checkpoints_folder(run.pk).exists()
 
 
