@@ -16,6 +16,7 @@ from chat.drafting import draft
 from chat.examination.prompts import Prompt
 from chat.quotation import Quotation
 from inference.engine import Delta, Engine, GenerationPart, GenerationRequest, ServedAdapter
+from inference.exceptions import GenerationFailed
 
 STOPPED = "gate"
 AT_A_TIME = 25  # questions before the next model's turn: a machine that gets busy slows all of them alike
@@ -87,6 +88,8 @@ def _cut(engine: Engine, arm: str, prompt: Prompt, quotation: Quotation) -> Answ
         except StopIteration as stop:
             outcome = stop.value
             break
+    if prompt.request is not None and outcome.result is None:
+        raise GenerationFailed(f"{arm} could not be asked which words answer")  # the whole quotation is not its merit
     return Answered(
         arm=arm,
         key=prompt.key,

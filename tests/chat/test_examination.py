@@ -18,6 +18,7 @@ from inference import erasure as inference_erasure
 from inference import examinations
 from inference.adapter_folder import adapter_digest
 from inference.backends.fake import FakeEngine, ScriptedReply
+from inference.engine import Waiting
 from inference.exceptions import ExaminationRefused, GenerationFailed
 from inference.models import Adapter, Examination
 from inference.registry import adapter_path
@@ -106,6 +107,20 @@ def test_a_model_that_cuts_quotations_is_examined_by_what_it_cuts(documents, reg
     ours, base = row.results["arms"]["candidate"], row.results["arms"]["base"]
     assert all(request.pointing is not None for request in Model.requests)
     assert ours["f1"]["value"] > base["f1"]["value"] > 0  # who points at nothing leaves the quotation whole
+
+
+def test_an_adapter_that_cannot_point_ends_the_examination(documents, registered, model, monkeypatch) -> None:
+    control.revise({"answer_mode": "quote_first"}, by=None)
+    control.forget()
+    candidate = registered("novo", 0.1)
+    monkeypatch.setattr(model, "generate", lambda request, **kwargs: broken())
+    with pytest.raises(GenerationFailed):
+        run(candidate.pk, QUESTIONS[:1], champion=None, engine=model)
+
+
+def broken():
+    yield Waiting("queued")
+    raise GenerationFailed("NaN")
 
 
 def test_the_verdict_says_in_codes_why_so_few_questions_decide_nothing(documents, registered, model) -> None:
