@@ -27,8 +27,8 @@ from django.utils.translation import gettext as _
 from telemetry.exceptions import ExportFailed
 from telemetry.export import write_rolling_jsonl
 from telemetry.models import DatasetExport, Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
-from telemetry.staging import appearing_file
-from telemetry.training_sets import taint
+from telemetry.staging import ASIDE, appearing_file
+from telemetry.training_sets import sets_folder, taint
 
 LOCKS = ("telemetry.export", "telemetry.training_set")  # nothing is written from these rows meanwhile
 
@@ -118,10 +118,19 @@ def _out_of_training_sets(
     touched = list(TrainingSet.objects.filter(pk__in=own.values("training_set")))
     for training_set in touched:
         counts["training_set_folders"] += _remove(Path(training_set.path))
+    counts["training_set_folders"] += sum(map(_remove, _folders_without_row()))
     sets = tuple(training_set.pk for training_set in touched)
     taint(sets, reason=reason)
     counts["training_rows"] = own.delete()[0]
     return sets
+
+
+def _folders_without_row() -> list[Path]:
+    """Sets whose process died between folder and row, half or whole: nobody knows whose words they hold."""
+    known = {str(Path(path).resolve()) for path in TrainingSet.objects.values_list("path", flat=True)}
+    folders = (manifest.parent for manifest in sets_folder().glob("*/manifest.json"))
+    whole = [folder for folder in folders if str(folder.resolve()) not in known]
+    return [*whole, *sets_folder().glob(f"{ASIDE}*")]
 
 
 def _out_of_exports(tenant: str, ids: Collection[str]) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -25,6 +26,11 @@ from telemetry.staging import appearing_folder, remove_leftovers
 SCHEMA = 1
 DATA = "data.jsonl"
 Origin = TrainingRow.Origin
+
+
+def sets_folder() -> Path:
+    """Where sets are written unless somebody names another folder."""
+    return Path(settings.AION_TRAIN_ROOT) / "training-sets"
 
 
 class Exclusion(models.TextChoices):

@@ -29,7 +29,7 @@ from telemetry import loop_settings
 from telemetry.dataset import EXAMPLES
 from telemetry.loop_settings import LoopPolicy
 from telemetry.recorded import unreviewed
-from telemetry.training_sets import Exclusion, excluded, tainted_sets, write_training_set
+from telemetry.training_sets import Exclusion, excluded, sets_folder, tainted_sets, write_training_set
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def build_from(given: Material, *, target: Path | None = None) -> BuiltSet:
         [row.as_new() for row in rows],
         tenant=settings.PRIMARY_TENANT_ID,
         now=given.now,
-        target=target or settings.AION_TRAIN_ROOT / "training-sets" / stamp,
+        target=target or sets_folder() / stamp,
         manifest=manifest,
         readme=_readme(manifest, len(rows), given.now),
     )

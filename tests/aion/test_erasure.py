@@ -26,6 +26,7 @@ from telemetry.export_jobs import export_now
 from telemetry.feedback import give_feedback
 from telemetry.models import DatasetExport, Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
 from telemetry.reviews import decide
+from telemetry.staging import ASIDE
 from tests.telemetry.answers import TENANT, record_answer
 
 pytestmark = pytest.mark.django_db
@@ -275,3 +276,16 @@ def test_what_learned_from_the_person_is_marked_and_the_sets_folder_removed(
         assert (files / "training-sets" / name).exists() is not tainted
     assert tables_with(SAID) == []
     assert not TrainingRow.objects.filter(user_id=person.pk).exists()
+
+
+def test_a_set_whose_process_died_before_its_row_was_kept_goes_too(files: Path, person: User) -> None:
+    ask(person, SAID)
+    for name in ("2026-11-23-033000", f"{ASIDE}1"):
+        folder = files / "training-sets" / name
+        folder.mkdir(parents=True)
+        (folder / "data.jsonl").write_text(SAID)
+        (folder / "manifest.json").write_text("{}")
+    notes = files / "training-sets" / "anotacoes"
+    notes.mkdir()
+    erase_person(person.pk)
+    assert list((files / "training-sets").iterdir()) == [notes]  # what is no set of ours stays
