@@ -21,6 +21,7 @@ class Code(StrEnum):
     WAIT = "wait"
     PAUSED = "paused"
     BUSY = "busy"
+    ELSEWHERE = "elsewhere"
     NO_ROOM = "no_room"
     RETRIEVAL_LOW = "retrieval_low"
 
@@ -52,7 +53,8 @@ class Drift:
 class NightFacts:
     """What a night finds. `asked` and the shares are of seven days; nDCG is at 10, today's retrieval on questions whose
     source is known (`ndcg_golden`) or was judged by people (`ndcg_judged`). `new_rows` were reviewed since the last
-    training set, all of them where there was none. `clean_since_taint`: trained anew since the champion was tainted.
+    training set, all of them where there was none. `served_elsewhere`: on another server, where
+    nothing can be examined beside those who ask. `clean_since_taint`: trained anew since the champion was tainted.
     """
 
     asked: int
@@ -69,6 +71,7 @@ class NightFacts:
     champion_tainted: bool
     clean_since_taint: bool
     free_bytes: int
+    served_elsewhere: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ def _why_not(facts: NightFacts, policy: NightPolicy) -> tuple[Code, Reason] | No
         return Code.PAUSED, Reason("paused", {})
     if facts.training:
         return Code.BUSY, Reason("busy", {})
+    if facts.served_elsewhere:
+        return Code.ELSEWHERE, Reason("elsewhere", {})
     if facts.free_bytes < policy.least_free_bytes:
         values = {"free": facts.free_bytes, "needed": policy.least_free_bytes}
         return Code.NO_ROOM, Reason("no_room", values)

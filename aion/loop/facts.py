@@ -15,6 +15,7 @@ from aion.loop.decision import Drift, Measured, NightFacts, NightPolicy
 from aion.loop.drift import drift
 from aion.loop.learning import Learned
 from chat import calibration
+from inference.external import external_url
 from telemetry import loop_settings, metrics
 from telemetry.models import Night
 from telemetry.traffic import AskedQuestion, asked_between
@@ -75,6 +76,7 @@ def gather_facts(
         champion_tainted=state.learned.champion_tainted,
         clean_since_taint=state.learned.clean_since_taint,
         free_bytes=_free_bytes(settings.AION_TRAIN_ROOT),
+        served_elsewhere=bool(external_url()),
     )
     policy = NightPolicy(
         tau_fallback=settings.AION_TAU_FALLBACK,

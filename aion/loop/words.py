@@ -32,6 +32,7 @@ DECISIONS: Mapping[str, tuple[str, Promise]] = {
     Code.WAIT: ("info", gettext_lazy("wait")),
     Code.PAUSED: ("info", gettext_lazy("paused")),
     Code.BUSY: ("info", gettext_lazy("another training is running")),
+    Code.ELSEWHERE: ("info", gettext_lazy("another server has the model")),
     Code.NO_ROOM: ("danger", gettext_lazy("no room on the disk")),
     Code.RETRIEVAL_LOW: ("danger", gettext_lazy("improve the search first")),
 }
@@ -69,6 +70,10 @@ def _sentence(code: str, values: Mapping[str, Any]) -> str:
     return {
         "paused": _("The autopilot is paused. “Resume the autopilot” on the panel lets it work again."),
         "busy": _("Another training is running; this night leaves it the machine."),
+        "elsewhere": _(
+            "Another server has the model (AION_LOCAL_LLM_URL), and nothing can be examined there beside those who "
+            "ask: train where AION has the model itself, and add the adapter here."
+        ),
         "no_room": _(
             "The disk has %(free)s free; a training needs %(needed)s. Free some room and run the night again."
         ),

@@ -18,6 +18,7 @@ from inference import examinations
 from inference.adapter_folder import inspect_adapter
 from inference.engine import Engine, ServedAdapter
 from inference.exceptions import AdapterRejected, ExaminationRefused
+from inference.external import external_url
 from inference.models import Adapter, Examination
 from inference.registry import adapter_path
 from inference.serving import engine_of_its_own
@@ -46,6 +47,8 @@ def run(
     """
     if not questions:
         raise ExaminationRefused(_("There are no questions to examine with: add golden questions first."))
+    if engine is None and external_url():
+        raise ExaminationRefused(_("Another server has the model: examining there would disturb those who ask."))
     with examinations.alone():
         row = examinations.begin(candidate_id, champion, night_id=night_id)
         try:

@@ -118,6 +118,13 @@ def test_an_adapter_that_cannot_point_ends_the_examination(documents, registered
         run(candidate.pk, QUESTIONS[:1], champion=None, engine=model)
 
 
+def test_nothing_is_examined_on_a_server_that_others_ask(documents, registered, settings) -> None:
+    settings.AION_LOCAL_LLM_URL = "http://127.0.0.1:9/v1"
+    with pytest.raises(ExaminationRefused):
+        run(registered("novo", 0.1).pk, QUESTIONS[:1], champion=None)
+    assert not Examination.objects.exists()
+
+
 def broken():
     yield Waiting("queued")
     raise GenerationFailed("NaN")

@@ -26,6 +26,7 @@ CALM = NightFacts(
     champion_tainted=False,
     clean_since_taint=False,
     free_bytes=50 * 1024**3,
+    served_elsewhere=False,
 )
 POLICY = NightPolicy(tau_fallback=0.18, tau_ndcg=0.82, min_new_rows=30, least_free_bytes=2 * 1024**3)
 

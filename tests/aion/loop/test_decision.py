@@ -37,6 +37,7 @@ UNKNOWN = Measured(0.2, 5)
         ({"paused": True, "ndcg_golden": LOW, "champion_tainted": True}, Code.PAUSED, False),
         ({"training": True}, Code.BUSY, False),
         ({"free_bytes": 1024}, Code.NO_ROOM, False),
+        ({"served_elsewhere": True, "champion_tainted": True}, Code.ELSEWHERE, False),
         ({"unfinished": True, "new_rows": 0}, Code.RESUME, True),
         ({"unfinished": True, "ndcg_golden": LOW}, Code.RETRIEVAL_LOW, False),
         ({"champion_tainted": True, "new_rows": 0}, Code.TRAIN_CLEAN, True),
