@@ -45,7 +45,7 @@ from retrieval.ingestion import ingest, ingest_text
 from retrieval.text import split_sentences
 from telemetry.reviews import Verdict, decide
 
-SIZES = (50, 100, 200, 400)
+SIZES = (400, 200, 100, 50)
 SEED = 17
 Mode = ChatSettingsRevision.Mode
 QUOTED = "quotation, whole"
@@ -77,14 +77,15 @@ def measure(options: Options) -> Iterator[Line]:
         rows = reviewed.read_text(encoding="utf-8").splitlines()
         engine = bare_engine()
         quoted = {each.name: _ask(each, engine, Mode.QUOTE) for each in asked}
-        for count in [*(size for size in SIZES if size < len(rows)), len(rows)]:
+        for count in [len(rows), *(size for size in SIZES if size < len(rows))]:
             size = "all" if count == len(rows) else str(count)
             adapter, cost = _train(rows, count, Path(folder))
             engine.serve_adapter(adapter_in(adapter))
             for each in asked:
                 ours = _ask(each, engine, Mode.EXCERPT)
                 yield from _lines(f"{each.name}: {size} examples", ours, quoted[each.name], {"rows": count, **cost})
-        yield from _changes(asked[0], engine)
+            if size == "all":
+                yield from _changes(asked[0], engine)
 
 
 def _kept(own: QuestionSet, limit: int | None) -> Asked:
@@ -178,6 +179,7 @@ def _figures(judged: Sequence[Judged]) -> dict[str, Sample]:
         "f1_answered": (answered, [_best(token_f1, item) for item in answered]),
         "f1": (answerable, [_best(token_f1, item) * item.is_answered for item in answerable]),
         "contains": (answerable, [_best(contains, item) * item.is_answered for item in answerable]),
+        "contains_answered": (answered, [_best(contains, item) for item in answered]),
         "answered": (answerable, [float(item.is_answered) for item in answerable]),
         "refused_hidden": (hidden, [float(not item.passes(tau)) for item in hidden]),
         "words": (answered, [float(len(plain_reply(item.answer.text).split())) for item in answered]),
@@ -203,7 +205,7 @@ def _is_whole(item: Judged) -> bool:
 
 
 def _changes(asked: Asked, engine: TransformersEngine) -> Iterator[Line]:
-    """The last adapter, its excerpts chosen in other ways, and its own words."""
+    """The adapter that serves, its excerpts chosen in other ways, and its own words."""
     before = excerpts.TEMPERATURE, excerpts.HOLDS
     try:
         for name, (excerpts.TEMPERATURE, excerpts.HOLDS) in CHANGES.items():
