@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
 from django.utils import timezone
 
-from aion import erasure
+from aion import erasure, training_actions
 from aion.autopilot import NightRefused, notice_interrupted, run_night
 from aion.loop import watching
+from inference.models import TrainingRun
 
 logger = get_task_logger(__name__)
 
@@ -23,6 +27,19 @@ def autopilot(occasion: str = "", dry_run: bool = False) -> None:
         logger.warning("no night: %s", exc)
         return
     logger.info("the night %s: %s, %s", night.pk, night.decision, night.state)
+
+
+@shared_task
+def prepare_training(run_id: int) -> None:
+    """Make what a training that was opened in the panel learns from."""
+    training_actions.prepare(run_id)
+
+
+@worker_ready.connect
+def take_up_preparing(**about: Any) -> None:
+    """What the last stop or crash interrupted; prepared twice, the first set is taken."""
+    for run in TrainingRun.objects.filter(state=TrainingRun.State.PREPARING):
+        prepare_training.delay(run.pk)
 
 
 @shared_task

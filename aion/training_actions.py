@@ -1,4 +1,4 @@
-"""What the panel's button "Train now" does: a training set of what people judged, and a training of it."""
+"""What the panel's button "Train now" does: a training that a worker gives what people judged."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aion.exceptions import ActionFailed
 from chat.errors import problem_of
 from chat.screens import Change
-from inference.exceptions import InferenceError
+from inference import training_jobs
+from inference.exceptions import InferenceError, TrainingRefused
 from inference.models import TrainingRun
-from inference.training_jobs import request_training
-from retrieval.exceptions import RetrievalError
 from telemetry import loop_settings
 from telemetry.exceptions import ExportFailed
 from telemetry.training_sets import DATA
@@ -24,28 +24,36 @@ from telemetry.training_sets import DATA
 
 def train_now(values: Mapping[str, Any], by: User) -> str:
     """Raises `ActionFailed`."""
-    from chat.lessons import build  # heavy, and only needed here
+    from aion.tasks import prepare_training
 
     try:
-        built = build(timezone.now())
-        if not built.rows:
-            raise ActionFailed(
-                _("Nothing that was reviewed can be taught; “Training sets” says what was left out, and why.")
-            )
-        run = request_training(
-            built.path / DATA,
-            training_set_id=built.training_set_id,
-            profile=loop_settings.current().profile,
-            by=by,
-        )
-    except (InferenceError, ExportFailed) as exc:
+        run = training_jobs.open_training(profile=loop_settings.current().profile, by=by)
+    except TrainingRefused as exc:
         raise ActionFailed(str(exc)) from exc
-    except RetrievalError as exc:
-        raise ActionFailed(problem_of(exc).message) from exc
-    return _("Training %(run)d was queued with %(rows)d examples. Its curve is under Training runs.") % {
-        "run": run.pk,
-        "rows": built.rows,
-    }
+    transaction.on_commit(lambda: prepare_training.delay(run.pk), robust=True)  # else a worker's start prepares it
+    return _(
+        "Training %(run)d is being prepared: what people judged becomes its training set. Training runs shows how far "
+        "it is."
+    ) % {"run": run.pk}
+
+
+def prepare(run_id: int) -> None:
+    """Give an opened training its training set; what fails is said in its row. Nothing for a run that has one."""
+    from chat.lessons import build  # heavy, and only needed here
+
+    if not TrainingRun.objects.filter(pk=run_id, state=TrainingRun.State.PREPARING).exists():
+        return
+    try:
+        built = build(timezone.now())
+        if built.rows:
+            training_jobs.give_dataset(run_id, built.path / DATA, training_set_id=built.training_set_id)
+            return
+        error = _("Nothing that was reviewed can be taught; “Training sets” says what was left out, and why.")
+    except (InferenceError, ExportFailed) as exc:
+        error = str(exc)
+    except Exception as exc:  # noqa: BLE001 - logged there, and said in the row
+        error = problem_of(exc).message
+    training_jobs.give_up_preparing(run_id, error)
 
 
 def training_blocked() -> str:

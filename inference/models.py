@@ -129,19 +129,20 @@ class ProcessReport(models.Model):
 
 
 class TrainingRun(models.Model):
-    """One training of an adapter. At most one is queued or running; see `training_jobs` for how it gets along."""
+    """One training of an adapter. At most one is unfinished; see `training_jobs` for how it gets along."""
 
     class State(models.TextChoices):
+        PREPARING = "preparing", _("preparing")  # its dataset is being made
         QUEUED = "queued", _("queued")
         RUNNING = "running", _("running")
         STOPPED = "stopped", _("stopped")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
 
-    UNFINISHED: ClassVar = (State.QUEUED, State.RUNNING)
+    UNFINISHED: ClassVar = (State.PREPARING, State.QUEUED, State.RUNNING)
 
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.QUEUED)
-    dataset = models.CharField(_("dataset"), max_length=500)
+    dataset = models.CharField(_("dataset"), max_length=500, blank=True)
     dataset_sha256 = models.CharField(_("dataset's SHA-256"), max_length=64, blank=True)
     training_set_id = models.UUIDField(_("training set"), null=True, blank=True)
     base_sha256 = models.CharField(_("base model's SHA-256"), max_length=64, blank=True)
@@ -176,7 +177,9 @@ class TrainingRun(models.Model):
         permissions: ClassVar = [("train_adapter", _("Can train an adapter"))]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                models.Value(1), condition=models.Q(state__in=("queued", "running")), name="one_training_at_a_time"
+                models.Value(1),
+                condition=models.Q(state__in=("preparing", "queued", "running")),
+                name="one_training_at_a_time",
             )
         ]
 

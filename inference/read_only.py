@@ -13,6 +13,7 @@ STATE_LABELS = {
     "rejected": "danger",
     "pending": "warning",
     "served": "success",
+    "preparing": "info",
     "queued": "info",
     "running": "warning",
     "interrupted": "danger",

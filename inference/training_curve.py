@@ -46,7 +46,7 @@ def view_of(run: TrainingRun) -> dict[str, Any]:
         "drawing": drawing_of(run.curve),
         "width": WIDTH,
         "height": HEIGHT,
-        "is_moving": state in (State.QUEUED, State.RUNNING),
+        "is_moving": state in (State.PREPARING, State.QUEUED, State.RUNNING),
     }
 
 
@@ -83,6 +83,7 @@ def _sentence(run: TrainingRun, state: str) -> str:
     if state == State.RUNNING and not run.step:
         return _("The base model is being loaded.")
     return {
+        State.PREPARING: _("What people approved or corrected is becoming its training set."),
         State.QUEUED: _("It begins as soon as the worker is free."),
         "interrupted": _("Its process ended unexpectedly. It goes on at AION's next start, or now by the button."),
         State.STOPPED: run.error or _("It was stopped. What it had learned is kept, and it can go on from there."),

@@ -61,6 +61,38 @@ def request_training(
     return run
 
 
+def open_training(*, profile: Mapping[str, Any], by: User | None = None) -> TrainingRun:
+    """A row whose dataset is still to be made, so that everybody sees it come; `give_dataset` or `give_up_preparing`
+    follows. Raises `TrainingRefused` while another one is queued or runs."""
+    profile_for("cpu", {"name": next(iter(PROFILES)), **profile})
+    settle_interrupted()
+    try:
+        with transaction.atomic():
+            return TrainingRun.objects.create(
+                state=State.PREPARING, profile=dict(profile), requested_by=by, out=str(new_folder())
+            )
+    except IntegrityError as exc:
+        raise _busy() from exc
+
+
+def give_dataset(run_id: int, dataset: Path, *, training_set_id: UUID) -> None:
+    """What an opened training learns from; a worker is asked. Nothing where it was stopped, or given one, meanwhile.
+
+    Raises `BadDataset`.
+    """
+    read_examples(dataset)
+    given = {"dataset": str(dataset.resolve()), "dataset_sha256": file_sha256(dataset)}
+    opened = TrainingRun.objects.filter(pk=run_id, state=State.PREPARING)
+    if opened.update(state=State.QUEUED, training_set_id=training_set_id, **given):
+        _enqueue(TrainingRun.objects.get(pk=run_id))
+
+
+def give_up_preparing(run_id: int, error: str) -> None:
+    """An opened training got no dataset; `error` says to people why."""
+    opened = TrainingRun.objects.filter(pk=run_id, state=State.PREPARING)
+    opened.update(state=State.FAILED, error=error, finished_at=timezone.now())
+
+
 def create_run(dataset: Path, **values: Any) -> TrainingRun:
     """A row, queued; nobody is told. Raises `BadDataset`, or `TrainingRefused` while another is queued or runs."""
     read_examples(dataset)
@@ -82,7 +114,7 @@ def run_training(run_id: int, *, wait: bool = True) -> TrainingRun:
     """
     run = TrainingRun.objects.get(pk=run_id)
     crashed = True
-    while crashed and not _ending.is_set() and run.state in TrainingRun.UNFINISHED and not _has_process(run):
+    while crashed and not _ending.is_set() and run.state in (State.QUEUED, State.RUNNING) and not _has_process(run):
         if run.fruitless >= MOST_FRUITLESS_STARTS:
             _give_up(run)
         else:

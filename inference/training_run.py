@@ -59,7 +59,7 @@ def perform(run_id: int, lines: Lines) -> tuple[TrainedAdapter, Adapter]:
 
 def _claimed(run_id: int) -> TrainingRun:
     """The row, running, with the whole profile and what it learns from."""
-    run = TrainingRun.objects.filter(pk=run_id, state__in=TrainingRun.UNFINISHED).first()
+    run = TrainingRun.objects.filter(pk=run_id, state__in=(State.QUEUED, State.RUNNING)).first()
     if run is None:
         raise TrainingRefused(_("This training is not waiting to be run."))
     begun = bool(run.process)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from inference.verdict import MARGIN
 
@@ -75,7 +75,7 @@ def slice_in_words(name: str) -> str:
     """`document:a.md` and its like."""
     kind, _colon, value = name.partition(":")
     words = {
-        "asked:answerable": _("answered by the documents"),
+        "asked:answerable": pgettext("questions", "answered by the documents"),
         "asked:hidden": _("source hidden"),
         "asked:unanswerable": _("known to have no answer"),
         "question:short": _("short questions"),
@@ -95,7 +95,7 @@ def _kind(value: str) -> str:
         "table": _("table"),
         "two_passages": _("two passages"),
         "follow_up": _("follow-up"),
-        "steps": _("steps"),
+        "steps": pgettext("a kind of question", "steps"),
         "explain": _("explanation"),
     }
     return words.get(value, value)

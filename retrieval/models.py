@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from pgvector.django import HalfVectorField
 
 
@@ -117,7 +118,7 @@ class EmbeddingGeneration(models.Model):
     class State(models.TextChoices):
         BUILDING = "building", _("building")
         ACTIVE = "active", _("active")
-        RETIRED = "retired", _("retired")
+        RETIRED = "retired", pgettext_lazy("a generation", "retired")
 
     embedder = models.TextField(_("embedder"))
     dimensions = models.IntegerField(_("dimensions"))

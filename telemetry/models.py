@@ -162,7 +162,7 @@ class Reservation(models.Model):
     """Money set aside for one paid call; open until settled, released or expired at its maximum."""
 
     class State(models.TextChoices):
-        OPEN = "open", _("open")
+        OPEN = "open", pgettext_lazy("a gap", "open")
         SETTLED = "settled", _("settled")
         RELEASED = "released", _("released")
         EXPIRED = "expired", _("expired at its maximum")
@@ -360,7 +360,7 @@ class DatasetExport(models.Model):
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
         RUNNING = "running", _("running")
-        DONE = "done", _("done")
+        DONE = "done", pgettext_lazy("an export", "done")
         FAILED = "failed", _("failed")
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
@@ -544,9 +544,9 @@ class Night(models.Model):
 
     class State(models.TextChoices):
         RUNNING = "running", _("running")
-        DONE = "done", _("done")
+        DONE = "done", pgettext_lazy("a night", "done")
         FAILED = "failed", _("failed")
-        INTERRUPTED = "interrupted", _("interrupted")
+        INTERRUPTED = "interrupted", pgettext_lazy("a night", "interrupted")
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     tenant = models.CharField(_("tenant"), max_length=64)
@@ -558,7 +558,7 @@ class Night(models.Model):
     decision = models.CharField(_("decision"), max_length=24, blank=True)
     facts = models.JSONField(_("facts"), default=dict)
     reasons = models.JSONField(_("reasons"), default=list)
-    steps = models.JSONField(_("steps"), default=list)
+    steps = models.JSONField(pgettext_lazy("a night", "steps"), default=list)
     training_set_id = models.UUIDField(_("training set"), null=True)
     training_run_id = models.BigIntegerField(_("training run"), null=True)
     adapter_id = models.BigIntegerField(_("adapter"), null=True)

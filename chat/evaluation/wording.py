@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 Row = tuple[str, ...]
 Report = Mapping[str, Any]
@@ -52,14 +53,18 @@ def subjects() -> dict[str, str]:
         "table": _("table"),
         "two_passages": _("two passages"),
         "follow_up": _("follow-up"),
-        "steps": _("steps"),
+        "steps": pgettext("a kind of question", "steps"),
         "explain": _("explanation"),
         "unanswerable": _("without an answer"),
     }
 
 
 def modes() -> dict[str, str]:
-    return {"quote": _("quoted"), "generated": _("written by the model"), "fallback": _("paid API")}
+    return {
+        "quote": _("quoted"),
+        "generated": pgettext("answers", "written by the model"),
+        "fallback": pgettext("answers", "paid API"),
+    }
 
 
 def stages() -> dict[str, str]:

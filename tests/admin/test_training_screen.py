@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -17,9 +18,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from aion.tasks import prepare_training
 from inference.base_models import file_sha256
 from inference.models import TrainingRun
 from inference.training_curve import drawing_of, remaining
+from telemetry.exceptions import ExportFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -104,22 +107,69 @@ def test_one_whose_dataset_changed_is_not_resumed_and_says_why(owning: Client, r
     assert "O conjunto de dados mudou" in page
 
 
-def test_train_now_queues_what_people_judged_and_only_one(
+def opened(owning: Client) -> TrainingRun:
+    assert owning.get(TRAIN).status_code == 200
+    assert "está sendo preparado" in owning.post(TRAIN, follow=True).content.decode()
+    return TrainingRun.objects.get()
+
+
+def test_train_now_is_seen_at_once_and_a_worker_gives_it_what_people_judged(
     owning: Client, owner: User, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
     settings.AION_TRAIN_ROOT = tmp_path
     (tmp_path / "data.jsonl").write_text(json.dumps({"prompt": "a", "completion": "b"}))
-    built = SimpleNamespace(training_set_id=None, path=tmp_path, rows=1, manifest={})
+    built = SimpleNamespace(training_set_id=uuid4(), path=tmp_path, rows=1, manifest={})
     monkeypatch.setitem(sys.modules, "chat.lessons", SimpleNamespace(build=lambda now: built))
-    assert owning.get(TRAIN).status_code == 200
-    with django_capture_on_commit_callbacks() as callbacks:
-        page = owning.post(TRAIN, follow=True).content.decode()
-    assert "entrou na fila com 1 exemplos" in page
-    queued = TrainingRun.objects.get()
-    assert (queued.state, queued.requested_by, len(callbacks)) == (State.QUEUED, owner, 1)
+    run = opened(owning)
+    assert (run.state, run.requested_by) == (State.PREPARING, owner)
+    assert "está virando" in owning.get(address("change", run)).content.decode()
     assert "Já há um treino" in owning.post(TRAIN).content.decode()
-    assert TrainingRun.objects.count() == 1
+    with django_capture_on_commit_callbacks() as callbacks:
+        prepare_training(run.pk)
+        prepare_training(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.training_set_id, len(callbacks)) == (State.QUEUED, built.training_set_id, 1)
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (None, "Nada do que foi revisado"),
+        (ExportFailed("O disco está cheio."), "O disco está cheio."),
+        (RuntimeError("boom"), "AION falhou inesperadamente"),
+    ],
+)
+def test_a_training_that_gets_no_set_says_why(
+    failure: Exception | None, said: str, owning: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(now: object) -> SimpleNamespace:
+        if failure:
+            raise failure
+        return SimpleNamespace(training_set_id=uuid4(), path=tmp_path, rows=0, manifest={})
+
+    monkeypatch.setitem(sys.modules, "chat.lessons", SimpleNamespace(build=build))
+    run = opened(owning)
+    prepare_training(run.pk)
+    run.refresh_from_db()
+    assert run.state == State.FAILED
+    assert said in run.error
+
+
+def test_one_that_was_stopped_while_it_was_prepared_stays_stopped(
+    owning: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data.jsonl").write_text(json.dumps({"prompt": "a", "completion": "b"}))
+    run = opened(owning)
+
+    def build(now: object) -> SimpleNamespace:
+        owning.post(address("stop", run))
+        return SimpleNamespace(training_set_id=uuid4(), path=tmp_path, rows=1, manifest={})
+
+    monkeypatch.setitem(sys.modules, "chat.lessons", SimpleNamespace(build=build))
+    prepare_training(run.pk)
+    run.refresh_from_db()
+    assert run.state == State.STOPPED
 
 
 def test_a_curve_needs_two_points_and_never_leaves_its_box() -> None:
