@@ -42,7 +42,7 @@ class Exclusion(models.TextChoices):
     NO_CONTEXT = "no_context", gettext_lazy("what had been found is no longer kept")
     PROVIDER = "provider", gettext_lazy("answer of the paid API")
     HELD_OUT = "held_out", gettext_lazy("document kept for the examination")
-    RESTRICTED = "restricted", gettext_lazy("document that not everybody may read")
+    RESTRICTED = "restricted", gettext_lazy("document that not everybody may read, or that is gone")
     CUT = "cut", gettext_lazy("quotation of half a sentence")
     UNGROUNDED = "ungrounded", gettext_lazy("the passages do not bear it out")
     SOURCE_NOT_FOUND = "source_not_found", gettext_lazy("the passage with the answer was not found")

@@ -38,11 +38,13 @@ def normal(text: str) -> str:
 @dataclass(frozen=True)
 class Withheld:
     """Documents of which nothing may be taught: `held_out` for the examination, `restricted` to groups (the adapter
-    answers everybody). The former come with their titles; `chunks` are theirs and `texts` digests of what they say,
-    since another document may say the same."""
+    answers everybody), and all that are not `public` any more: of one that was deleted nobody knows who might read it.
+    The first come with their titles; `chunks` are theirs and `texts` digests of what they say, since another document
+    may say the same."""
 
     held_out: Mapping[UUID, str] = field(default_factory=dict)
     restricted: frozenset[UUID] = frozenset()
+    public: frozenset[UUID] = frozenset()
     chunks: frozenset[int] = frozenset()
     texts: frozenset[bytes] = frozenset()
 
@@ -66,7 +68,7 @@ class Withheld:
         return chunk.document_id in self.held_out or is_held_out(chunk.title) or digest(chunk.text) in self.texts
 
     def restricts(self, chunk: RetrievedChunk) -> bool:
-        return chunk.document_id in self.restricted
+        return chunk.document_id not in self.public
 
     def shown(self, chunks: Iterable[RetrievedChunk]) -> tuple[RetrievedChunk, ...]:
         """Those that a lesson may show."""
@@ -82,6 +84,7 @@ def withheld() -> Withheld:
     return Withheld(
         held_out=held_out,
         restricted=frozenset(document for document, _title, groups in rows if groups),
+        public=frozenset(document for document, _title, groups in rows if not groups),
         chunks=frozenset(said),
         texts=frozenset(map(digest, said.values())),
     )

@@ -79,7 +79,8 @@ def test_the_prompt_is_the_one_the_engine_was_given_as_long_as_nothing_in_it_is_
 
 def test_the_prompt_shows_the_passages_as_they_were_when_the_answer_was_given(tmp_path: Path) -> None:
     given = answered()
-    Document.objects.filter(title="Bagagem").delete()
+    fill_library({"Bagagem": "Desde maio vale outra regra, que o balcão explica."})
+    assert "outra regra" in Document.objects.get(title="Bagagem").text
     row = only_row(learn(tmp_path, reviewed(given)).path)
     assert OPEN["Bagagem"] in row.prompt[1].content or SAID in row.prompt[1].content
 
@@ -175,6 +176,13 @@ def test_what_only_a_group_may_read_is_not_taught_to_a_model_that_answers_everyb
     built = learn(tmp_path, reviewed(secret), reviewed(other))
     assert left_out(built) == {"restricted": 1}
     assert "23 quilos" not in (built.path / "data.jsonl").read_text()
+
+
+def test_what_a_deleted_document_said_is_not_taught_since_nobody_knows_who_might_read_it(tmp_path: Path) -> None:
+    secret = answered()
+    Document.objects.filter(title="Bagagem").update(groups=["diretoria"])
+    Document.objects.filter(title="Bagagem").delete()
+    assert left_out(learn(tmp_path, reviewed(secret))) == {"restricted": 1}
 
 
 def test_personal_data_is_masked_alike_in_question_passages_and_answer(tmp_path: Path) -> None:
