@@ -83,9 +83,12 @@ def _examined(adapter_id: int) -> Examination | None:
 
 
 def promote(examination_id: int) -> str:
-    """Nothing more where it was done before the night was cut short."""
-    if examinations.who_serves() != Examination.objects.get(pk=examination_id).candidate:
+    """No swap more where it was done before the night was cut short."""
+    row = Examination.objects.get(pk=examination_id)
+    if examinations.who_serves() != row.candidate:
         promotion.promote(examination_id)
+    elif row.promoted_at is None:
+        promotion.note_promoted(row)
     return _("It serves.")
 
 

@@ -193,9 +193,10 @@ def last_failure() -> DesiredState | None:
 
 
 def previous_state() -> DesiredState | None:
-    """What a rollback would serve."""
+    """What a rollback would serve: never what learned from data that was erased since."""
     current = desired_state()
     served = DesiredState.objects.filter(outcome=DesiredState.Outcome.SERVED).select_related("adapter")
+    served = served.exclude(adapter__tainted_at__isnull=False)
     if current is not None:
         served = served.filter(pk__lt=current.pk).exclude(adapter=current.adapter, merged=current.merged)
     return served.first()

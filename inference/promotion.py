@@ -33,9 +33,14 @@ def promote(examination_id: int, *, by: User | None = None, reason: str = "") ->
     if overrules and not (by and reason.strip()):
         raise AdapterRejected("not_better", overrules)
     reload_adapter(row.candidate_id, by=by, reason=_pointer_reason(row, reason if overrules else ""))
-    row.promoted_at = timezone.now()
     if overrules:
         row.overruled_by, row.overruled_reason = by, reason.strip()
+    note_promoted(row)
+
+
+def note_promoted(row: Examination) -> None:
+    """Its candidate serves by it."""
+    row.promoted_at = timezone.now()
     row.save(update_fields=["promoted_at", "overruled_by", "overruled_reason"])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
+from aion import night_steps
 from inference.adapter_folder import adapter_digest
 from inference.adapters import rollback_adapter, set_desired, unload_adapter
 from inference.backends.fake import FakeEngine
@@ -108,3 +109,14 @@ def test_one_that_cannot_be_loaded_leaves_the_old_one_and_says_so(serving) -> No
 def test_where_the_base_serves_alone_nobody_is_champion(serving) -> None:
     unload_adapter()
     assert states()["old"] == "retired"
+
+
+def test_a_night_that_was_cut_short_after_the_swap_notes_the_promotion_and_swaps_no_more(serving) -> None:
+    old, new = serving
+    set_desired(new.pk)
+    row = examined(new, old, better=True)
+    wishes = DesiredState.objects.count()
+    night_steps.promote(row.pk)
+    row.refresh_from_db()
+    assert row.promoted_at
+    assert DesiredState.objects.count() == wishes

@@ -21,6 +21,7 @@ from inference import adapters, serving, wire
 from inference.adapter_folder import CARD, WEIGHTS, AdapterFacts, adapter_digest, check_base
 from inference.backends.fake import FakeEngine, ScriptedReply
 from inference.engine import EngineState, EngineStatus, GenerationRequest, GenerationResult, Message, ServedAdapter
+from inference.erasure import taint
 from inference.exceptions import (
     AdapterRejected,
     DeadlineExceeded,
@@ -132,6 +133,15 @@ def test_the_base_serves_alone_and_the_adapter_comes_back(make_adapter: Make, se
     assert caught.value.code == "nothing_to_unload"
     adapters.rollback_adapter()
     assert serving.engine_status().adapter_digest == adapter.digest
+
+
+def test_going_back_passes_by_what_learned_from_erased_data(make_adapter: Make, serving_process: Reconciler) -> None:
+    first, tainted, last = (adapters.register(make_adapter(name, value=0.1 * n)) for n, name in enumerate("abc"))
+    for adapter in (first, tainted, last):
+        adapters.reload_adapter(adapter.pk)
+    taint([tainted.pk], reason="pedido de exclusão")
+    adapters.rollback_adapter()
+    assert serving.engine_status().adapter_digest == first.digest
 
 
 def test_a_merge_is_undone(make_adapter: Make, serving_process: Reconciler) -> None:
