@@ -49,11 +49,12 @@ SIZES = (400, 200, 100, 50)
 SEED = 17
 Mode = ChatSettingsRevision.Mode
 QUOTED = "quotation, whole"
-CHANGES = {  # what choosing among the excerpts is worth: temperature, and how much holding the answer counts
-    "the likeliest excerpt": (0.01, 0.0),
-    "the best of all, agreement alone": (1.0, 0.0),
-    "the same, less sure": (2.0, 0.0),
-    "the same, holding the answer counts": (excerpts.TEMPERATURE, excerpts.HOLDS),
+CHOSEN = excerpts.TEMPERATURE, excerpts.HOLDS, excerpts.GIVEN, excerpts.ENDS_GIVEN
+CHANGES = {  # what choosing among the excerpts is worth: temperature, holding the answer, words of the question
+    "the likeliest excerpt": (0.01, 0.0, 0.0, 0.0),
+    "the best of all, agreement alone": (excerpts.TEMPERATURE, 0.0, 0.0, 0.0),
+    "the same, holding the answer counts": (excerpts.TEMPERATURE, excerpts.HOLDS, 0.0, 0.0),
+    "the same, words of the question count less": CHOSEN,
 }
 
 
@@ -206,12 +207,12 @@ def _is_whole(item: Judged) -> bool:
 
 def _changes(asked: Asked, engine: TransformersEngine) -> Iterator[Line]:
     """The adapter that serves, its excerpts chosen in other ways, and its own words."""
-    before = excerpts.TEMPERATURE, excerpts.HOLDS
     try:
-        for name, (excerpts.TEMPERATURE, excerpts.HOLDS) in CHANGES.items():
+        for name, chosen in CHANGES.items():
+            excerpts.TEMPERATURE, excerpts.HOLDS, excerpts.GIVEN, excerpts.ENDS_GIVEN = chosen
             yield from _change(name, _figures(_ask(asked, engine, Mode.EXCERPT)))
     finally:
-        excerpts.TEMPERATURE, excerpts.HOLDS = before
+        excerpts.TEMPERATURE, excerpts.HOLDS, excerpts.GIVEN, excerpts.ENDS_GIVEN = CHOSEN
     yield from _change("the model writes", _figures(_ask(asked, engine, Mode.GENERATE)))
 
 

@@ -75,7 +75,7 @@ def answer_locally(
             pointing = pointing_for(
                 question, packed, quotation, policy=policy, deadline_s=deadline_s, priority=priority
             )
-            return (yield from excerpt(pointing, quotation, packed, engine or get_engine(), cancelled))
+            return (yield from excerpt(question, pointing, quotation, packed, engine or get_engine(), cancelled))
         if quotation is not None or policy.answer_mode == Mode.QUOTE:
             return _quoted(quotation, packed, LocalFailure.UNSUPPORTED)
     asked = request_for(question, packed, policy=policy, deadline_s=deadline_s, priority=priority)
@@ -202,6 +202,7 @@ def pointing_for(
 
 
 def excerpt(
+    question: str,
     request: GenerationRequest | None,
     quotation: Quotation,
     packed: Packed,
@@ -224,7 +225,9 @@ def excerpt(
     except (EngineBusy, DeadlineExceeded, EngineUnavailable, GenerationFailed) as exc:
         logger.info("the quotation stays whole: %s", exc)
     outcome.generate_ms = (time.monotonic() - started) * 1000
-    chosen = choose(outcome.result.excerpts, request.pointing.texts) if outcome.result and request.pointing else None
+    chosen = None
+    if outcome.result and request.pointing:
+        chosen = choose(question, outcome.result.excerpts, request.pointing.texts)
     if chosen is not None:
         outcome.text = cut(quotation, chosen.start, chosen.end)
     return outcome

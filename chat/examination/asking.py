@@ -81,7 +81,7 @@ def _ask(engine: Engine, arm: str, prompt: Prompt) -> Answered:
 
 
 def _cut(engine: Engine, arm: str, prompt: Prompt, quotation: Quotation) -> Answered:
-    cutting = excerpt(prompt.request, quotation, prompt.packed, engine)
+    cutting = excerpt(prompt.question.question, prompt.request, quotation, prompt.packed, engine)
     while True:
         try:
             next(cutting)
