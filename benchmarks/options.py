@@ -18,6 +18,7 @@ BENCHMARKS = (
     "path",
     "ingestion",
     "retrieval",
+    "scale",
     "gate",
     "replay",
     "answers",
