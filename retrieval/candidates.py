@@ -95,7 +95,8 @@ INDEX_SETTINGS = """
 SELECT set_config('hnsw.ef_search', %(ef_search)s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
 
-IN_SCOPE = """shelf_id = ANY(%(shelves)s) AND document_id <> ALL(%(hidden_documents)s)
+# The cast is the column's own type: with another one PostgreSQL looks through the list instead of hashing it.
+IN_SCOPE = """shelf_id = ANY(%(shelves)s::bigint[]) AND document_id <> ALL(%(hidden_documents)s)
       AND chunk_id <> ALL(%(hidden_chunks)s)"""
 
 # The cast is the index's own, else it would not be used; adding zero keeps it from being used.
