@@ -163,8 +163,8 @@ def snapshot(folder: Path, file: FoundFile, limits: Limits, *, aside: Path) -> I
             raise Unsettled(file.path) from exc
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise Unsettled(file.path)
-        copy.seek(0)
-        digest = hashlib.file_digest(copy, "sha256").hexdigest()
+        with Path(copy.name).open("rb") as copied:
+            digest = hashlib.file_digest(copied, "sha256").hexdigest()
         yield Snapshot(Path(copy.name), digest, after.st_size, _time(after), after.st_ino)
 
 

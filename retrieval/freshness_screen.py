@@ -61,7 +61,7 @@ class ValidityFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(name.value, words) for name, words in NAMES.items()]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Document]) -> QuerySet[Document]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
         return queryset.filter(documents_that_are(Validity(chosen), today())) if chosen in BADGES else queryset
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -33,7 +34,7 @@ def share(tmp_path: Path, settings: Settings) -> Path:
 
 
 @pytest.fixture
-def enqueued(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: object) -> list[tuple[object, ...]]:
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """What the worker was asked for."""
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(folders_screen.refresh_folder, "delay", lambda *about: asked.append(about))
@@ -83,9 +84,9 @@ def test_a_folder_within_the_roots_is_watched_and_read_at_once(
     owning: Client,
     share: Path,
     enqueued: list[tuple[object, ...]],
-    django_capture_on_commit_callbacks: Callable[..., object],
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]  # a context manager
+    with django_capture_on_commit_callbacks(execute=True):
         owning.post(ADD, {"path": f"{share}/", "labels": "b, a", "groups": "", "every_hours": 6, "is_active": "on"})
     folder = WatchedFolder.objects.get()
     assert (folder.path, folder.labels, folder.tenant) == (str(share), ["a", "b"], "default")
@@ -130,7 +131,7 @@ def test_a_held_folder_says_what_is_missing_and_asks_before_anything_goes(
     owning: Client,
     held: WatchedFolder,
     enqueued: list[tuple[object, ...]],
-    django_capture_on_commit_callbacks: Callable[..., object],
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     page = content(owning, reverse("admin:retrieval_watchedfolder_change", args=[held.pk]))
     assert "3 arquivos sumiram" in page
@@ -138,7 +139,7 @@ def test_a_held_folder_says_what_is_missing_and_asks_before_anything_goes(
     address = reverse("admin:retrieval_watchedfolder_read", args=[held.pk])
     assert "conecte-o antes" in content(owning, address)
     assert enqueued == []
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+    with django_capture_on_commit_callbacks(execute=True):
         owning.post(address, {"accepted": 99})
     assert enqueued == [(held.pk, 3)]  # never more than were told
     assert LogEntry.objects.count() == 1
@@ -210,18 +211,18 @@ def test_a_version_is_restored_after_confirmation_by_who_may(
     staff_with: Callable[..., Client],
     changed: Document,
     enqueued: list[tuple[object, ...]],
-    django_capture_on_commit_callbacks: Callable[..., object],
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     address = reverse("admin:retrieval_document_restore", args=[changed.pk, 1])
     assert staff_with("retrieval.view_document").post(address).status_code == 403
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+    with django_capture_on_commit_callbacks(execute=True):
         assert "versão mais nova" in content(owning, address)
         assert enqueued == []
         owning.post(address)
     assert enqueued == [(str(changed.pk), 1)]
     Document.objects.update(sha256="2" * 64)
     assert "já diz isso" in content(owning, address)
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+    with django_capture_on_commit_callbacks(execute=True):
         owning.post(address)
     assert len(enqueued) == 1
 
