@@ -247,8 +247,8 @@ def _follow_moves(folder: WatchedFolder, real: Path, listing: Listing, aside: Pa
     moved = 0
     for file in listing.files.values():
         candidates = gone.get((Path(file.path).name, file.size_bytes)) if file.path not in known else None
-        if candidates and (row := _moved_here(real, file, candidates, aside)) and _move(folder, row, file):
-            candidates.remove(row)
+        if candidates and (came := _moved_here(real, file, candidates, aside)) and _move(folder, came, file):
+            candidates.remove(came)
             moved += 1
     return moved
 

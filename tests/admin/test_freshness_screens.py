@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from retrieval import folders_screen, freshness_screen
 from retrieval.models import Document, DocumentVersion, WatchedFile, WatchedFolder
+from retrieval.tasks import refresh_folder, restore_version
 from retrieval.validity import today
 from telemetry import events
-from telemetry.events import EventKind
+from telemetry.events import EventKind, Json
 
 pytestmark = pytest.mark.django_db
 ADD = reverse("admin:retrieval_watchedfolder_add")
@@ -37,8 +37,8 @@ def share(tmp_path: Path, settings: Settings) -> Path:
 def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """What the worker was asked for."""
     asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr(folders_screen.refresh_folder, "delay", lambda *about: asked.append(about))
-    monkeypatch.setattr(freshness_screen.restore_version, "delay", lambda *about: asked.append(about))
+    monkeypatch.setattr(refresh_folder, "delay", lambda *about: asked.append(about))
+    monkeypatch.setattr(restore_version, "delay", lambda *about: asked.append(about))
     return asked
 
 
@@ -228,7 +228,13 @@ def test_a_version_is_restored_after_confirmation_by_who_may(
 
 
 def test_a_question_says_which_version_of_its_sources_was_used(owning: Client, document: Document) -> None:
-    about = {"documentId": str(document.pk), "documentVersion": 7, "name": "Sintra", "number": 1, "cited": True}
+    about: dict[str, Json] = {
+        "documentId": str(document.pk),
+        "documentVersion": 7,
+        "name": "Sintra",
+        "number": 1,
+        "cited": True,
+    }
     answer_id = events.record(
         EventKind.ANSWER,
         value=1,

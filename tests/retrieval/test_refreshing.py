@@ -21,7 +21,7 @@ from pytest_django.fixtures import Settings
 from retrieval import refreshing
 from retrieval.documents import delete_document
 from retrieval.exceptions import EmbeddingFailed, FolderRefused
-from retrieval.folders import list_folder, snapshot, watched_folder
+from retrieval.folders import FoundFile, Unsettled, list_folder, snapshot, watched_folder
 from retrieval.ingestion import ingest
 from retrieval.models import Document, DocumentVersion, WatchedFolder
 from retrieval.parsing.blocks import Limits
@@ -86,10 +86,12 @@ def test_only_what_changed_is_opened_parsed_and_embedded(
     write(share / "sub" / "horarios.txt", "Sai às oito e meia.")
     assert (read(watched).stored, len(embedded)) == (2, 2)
     opened: list[str] = []
-    really = refreshing.snapshot
-    monkeypatch.setattr(
-        refreshing, "snapshot", lambda real, file, *a, **k: opened.append(file.path) or really(real, file, *a, **k)
-    )
+
+    def noted(real: Path, file: FoundFile, limits: Limits, *, aside: Path) -> Any:
+        opened.append(file.path)
+        return snapshot(real, file, limits, aside=aside)
+
+    monkeypatch.setattr(refreshing, "snapshot", noted)
     assert (read(watched).stored, opened) == (0, [])
     write(share / "precos.txt", "O passeio custa 98 euros.", at=LONG_AGO + 60)
     report = read(watched)
@@ -336,7 +338,7 @@ def test_links_are_followed_neither_when_listing_nor_when_opening(share: Path, w
     (file,) = list_folder(share).files.values()
     (share / "sub").rename(share / "was")
     (share / "sub").symlink_to(secret.parent)  # after it was listed, before it is opened
-    with pytest.raises(refreshing.Unsettled), snapshot(share, file, Limits(), aside=share.parent):
+    with pytest.raises(Unsettled), snapshot(share, file, Limits(), aside=share.parent):
         pass
 
 
