@@ -128,6 +128,14 @@ class Environment:
         self._complain(name, _("a time zone such as America/Sao_Paulo"))
         return default
 
+    def folders(self, name: str, default: list[Path]) -> list[Path]:
+        """Absolute paths separated by commas; one that is not there is no error: its disk may come later."""
+        paths = [Path(word) for word in self.words(name, [])]
+        if all(path.is_absolute() for path in paths):
+            return paths or default
+        self._complain(name, _("absolute paths of folders, separated by commas"))
+        return default
+
     def writable_path(self, name: str, default: Path) -> Path:
         """A file or folder that AION may write, whether or not it is there yet."""
         path = Path(self.text(name, str(default))).absolute()

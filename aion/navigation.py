@@ -27,6 +27,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
         (
             (_("Documents"), "description", "retrieval.document"),
             (_("Uploads"), "upload_file", "retrieval.ingestjob"),
+            (_("Watched folders"), "folder_open", "retrieval.watchedfolder"),
             (_("Golden questions"), "quiz", "retrieval.goldenquestion"),
         ),
     ),

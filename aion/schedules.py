@@ -63,6 +63,19 @@ SCHEDULES = (
         description=gettext_noop("Settles reservations of the budget that nobody settled in time."),
     ),
     Schedule(
+        name="refresh-folders",
+        task="retrieval.tasks.refresh_folders",
+        description=gettext_noop("Reads the watched folders whose time has come."),
+        minute="*/15",
+    ),
+    Schedule(
+        name="drop-old-versions",
+        task="retrieval.tasks.drop_old_versions",
+        description=gettext_noop("Removes earlier versions of documents after a year."),
+        minute="20",
+        hour="1",
+    ),
+    Schedule(
         name="ensure-partitions",
         task="telemetry.tasks.ensure_partitions",
         description=gettext_noop("Makes the tables of the coming months' events."),

@@ -33,6 +33,7 @@ CSRF_TRUSTED_ORIGINS = AION_ALLOWED_ORIGINS
 CORS_ALLOWED_ORIGINS = AION_ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/(api/ai/|generate$|adapter/)"
 PRIMARY_TENANT_ID = env.text("PRIMARY_TENANT_ID", "default")
+AION_DOCUMENT_ROOTS = env.folders("AION_DOCUMENT_ROOTS", [VAR_DIR / "documents"])
 
 # --- the answer path's defaults (kept names) ---------------------------------------------------------------------
 AION_BASE_MODEL = env.text("AION_BASE_MODEL")

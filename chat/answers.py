@@ -63,6 +63,7 @@ class Source:
     text: str
     similarity: float
     score: float
+    document_version: int = 1
 
     @classmethod
     def of(cls, chunk: RetrievedChunk, number: int | None = None, *, cited: bool = False) -> Source:
@@ -80,6 +81,7 @@ class Source:
             text=chunk.text,
             similarity=round(chunk.similarity, 4),
             score=round(chunk.score, 4),
+            document_version=chunk.document_version,
         )
 
     def as_dict(self) -> dict[str, object]:
@@ -88,6 +90,7 @@ class Source:
             "cited": self.cited,
             "chunkId": self.chunk_id,
             "documentId": str(self.document_id),
+            "documentVersion": self.document_version,
             "title": self.title,
             "section": self.section,
             "page": self.page,

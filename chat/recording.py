@@ -104,6 +104,7 @@ def _record_retrieval(retrieval: Retrieval, confidence: Confidence) -> UUID:
             "similarity": round(chunk.similarity, 4),
             "chunkId": chunk.chunk_id,
             "documentId": str(chunk.document_id),
+            "documentVersion": chunk.document_version,
             "title": chunk.title,
             "section": chunk.section,
             "page": chunk.page,
@@ -150,6 +151,7 @@ def _answered(answer: Answer) -> dict[str, Json]:
                 "cited": s.cited,
                 "chunkId": s.chunk_id,
                 "documentId": str(s.document_id),
+                "documentVersion": s.document_version,
                 "name": s.name,
             }
             for s in answer.sources

@@ -71,6 +71,7 @@ class ChatSource(serializers.Serializer[Any]):
     cited = serializers.BooleanField()
     chunkId = serializers.IntegerField()  # noqa: N815
     documentId = serializers.UUIDField()  # noqa: N815
+    documentVersion = serializers.IntegerField(min_value=1)  # noqa: N815
     title = serializers.CharField()
     section = serializers.CharField(allow_blank=True)
     page = serializers.IntegerField(allow_null=True)

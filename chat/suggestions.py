@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from retrieval.chunking import PATH_MARK
 from retrieval.models import Chunk, Document
+from retrieval.validity import valid_today
 
 SUGGESTED: Final = 4
 LONGEST_SUGGESTION: Final = 90
@@ -28,7 +29,7 @@ def suggested_questions(*, groups: Sequence[str] | None) -> list[str]:
 
 
 def _visible(groups: Sequence[str] | None) -> QuerySet[Document]:
-    documents = Document.objects.filter(tenant=settings.PRIMARY_TENANT_ID, collection="main")
+    documents = valid_today().filter(tenant=settings.PRIMARY_TENANT_ID, collection="main")
     if groups is None:
         return documents
     return documents.filter(Q(groups=[]) | Q(groups__overlap=list(groups)))

@@ -27,11 +27,13 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from retrieval.documents import delete_document, set_groups, set_labels
 from retrieval.exceptions import DocumentRejected
+from retrieval.folders_screen import WatchedFolderAdmin
+from retrieval.freshness_screen import FreshnessPages, ValidityFilter
 from retrieval.golden_screen import GoldenQuestionAdmin
 from retrieval.models import Document, IngestJob
 from retrieval.uploads import accept_upload
 
-__all__ = ["DocumentAdmin", "GoldenQuestionAdmin", "IngestJobAdmin"]
+__all__ = ["DocumentAdmin", "GoldenQuestionAdmin", "IngestJobAdmin", "WatchedFolderAdmin"]
 
 STATE_LABELS = {
     "ready": "success",
@@ -103,11 +105,21 @@ class UploadForm(AccessForm):
 
 
 @admin.register(Document)
-class DocumentAdmin(ModelAdmin):
-    """The documents AION answers from; they come in by upload or by command, and are only deleted here."""
+class DocumentAdmin(FreshnessPages):
+    """The documents AION answers from; they come in by upload, by command or from watched folders, and are only deleted
+    here."""
 
-    list_display = ("name", "state_label", "label_list", "group_list", "chunk_count", "size", "updated_at")
-    list_filter = ("state", "media_type")
+    list_display = (
+        "name",
+        "state_label",
+        "validity_label",
+        "label_list",
+        "group_list",
+        "chunk_count",
+        "size",
+        "updated_at",
+    )
+    list_filter = ("state", ValidityFilter, "media_type")
     search_fields = ("title", "source")
     ordering = ("-updated_at",)
     list_before_template = "admin/retrieval/documents_help.html"
@@ -167,10 +179,6 @@ class DocumentAdmin(ModelAdmin):
         }
         return TemplateResponse(request, "admin/panel/confirm.html", context)
 
-    def may_change_access(self, request: HttpRequest) -> bool:
-        """The right to change documents; the text itself is nobody's to edit."""
-        return request.user.has_perm("retrieval.change_document")
-
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Chunks go with their document and have no screen, so they need no permission of their own."""
         names = [str(document) for document in objs]
@@ -187,6 +195,7 @@ class DocumentAdmin(ModelAdmin):
         context["is_cut"] = len(document.text) > TEXT_SHOWN
         context["size"] = filesizeformat(document.size_bytes)
         context["title"] = document.title
+        context |= self.freshness_of(document)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description=_("title"), ordering="title")

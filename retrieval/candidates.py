@@ -1,4 +1,5 @@
-"""The SQL of a search. Access, tenant and hidden passages are conditions of every statement, not a filter after."""
+"""The SQL of a search. Access, tenant, validity and hidden passages are conditions of every statement, not a filter
+after: the first one resolves who may see what today into shelves, which all the others have as a condition."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from retrieval import bm25
 from retrieval.embeddings import Vectors
 from retrieval.results import Hidden, SearchScope
 from retrieval.storage import vector_literal
+from retrieval.validity import today
 
 Values = dict[str, Any]
 
@@ -58,6 +60,7 @@ class Candidate:
     text: str
     url: str
     labels: tuple[str, ...]
+    version: int
     embedding: NDArray[np.float64]
     text_score: float
     by_text: bool
@@ -68,6 +71,7 @@ WITH shelf AS (
     SELECT id FROM retrieval_shelf
     WHERE tenant = %(tenant)s AND collection = ANY(%(collections)s)
       AND (%(all_groups)s OR groups = '{}' OR groups && %(groups)s::text[])
+      AND coalesce(valid_from <= %(today)s, true) AND coalesce(valid_until >= %(today)s, true)
 ), held AS (
     SELECT coalesce(sum(chunk_count), 0) AS chunks, coalesce(sum(term_count), 0) AS terms FROM retrieval_document
     WHERE shelf_id IN (SELECT id FROM shelf) AND id <> ALL(%(hidden_documents)s)
@@ -91,7 +95,8 @@ INDEX_SETTINGS = """
 SELECT set_config('hnsw.ef_search', %(ef_search)s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
 
-IN_SCOPE = """shelf_id = ANY(%(shelves)s) AND document_id <> ALL(%(hidden_documents)s)
+# The cast is the column's own type: with another one PostgreSQL looks through the list instead of hashing it.
+IN_SCOPE = """shelf_id = ANY(%(shelves)s::bigint[]) AND document_id <> ALL(%(hidden_documents)s)
       AND chunk_id <> ALL(%(hidden_chunks)s)"""
 
 # The cast is the index's own, else it would not be used; adding zero keeps it from being used.
@@ -111,7 +116,7 @@ WITH weight AS (
 ), candidate AS (
     SELECT unnest(%(nearest)s::bigint[]) AS chunk_id UNION SELECT chunk_id FROM best
 )
-SELECT c.id, c.document_id, d.title, c.section, c.page, c.text, d.url, d.labels, halfvec_send(e.embedding),
+SELECT c.id, c.document_id, d.title, c.section, c.page, c.text, d.url, d.labels, d.version, halfvec_send(e.embedding),
        (SELECT coalesce(sum({bm25.TERM_SCORE}), 0)
         FROM retrieval_posting JOIN weight USING (term) WHERE chunk_id = c.id),
        c.id IN (SELECT chunk_id FROM best)
@@ -131,6 +136,7 @@ def gather_statistics(terms: Sequence[str], scope: SearchScope, hidden: Hidden) 
         "all_groups": scope.groups is None,
         "groups": list(scope.groups or ()),
         "terms": list(terms),
+        "today": today(),
     }
     with connection.cursor() as cursor:
         cursor.execute(STATISTICS, values)
@@ -179,9 +185,9 @@ def score_candidates(
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
-    chunk_id, document_id, title, section, page, text, url, labels, embedding, text_score, by_text = row
+    chunk_id, document_id, title, section, page, text, url, labels, version, embedding, text_score, by_text = row
     vector = np.frombuffer(embedding, dtype=">f2", offset=HEADER_BYTES).astype(np.float64)
-    described = (chunk_id, document_id, title, section, page, text, url, tuple(labels))
+    described = (chunk_id, document_id, title, section, page, text, url, tuple(labels), version)
     return Candidate(*described, vector, float(text_score), by_text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from django.conf import settings
@@ -26,6 +27,15 @@ def set_groups(document_id: UUID, groups: Sequence[str], *, tenant: str | None =
     """Replace who may find a document (nobody named: everyone), from its next search on; False if there is none."""
     found = Document.objects.filter(pk=document_id, tenant=tenant or settings.PRIMARY_TENANT_ID)
     return found.update(groups=_names(groups)) > 0
+
+
+def set_validity(document_id: UUID, first: date | None, last: date | None, *, tenant: str | None = None) -> bool:
+    """From its next search on a document is found from `first` to `last` only, both included, None being no limit.
+
+    False if there is none. `first` must not be after `last`.
+    """
+    found = Document.objects.filter(pk=document_id, tenant=tenant or settings.PRIMARY_TENANT_ID)
+    return found.update(valid_from=first, valid_until=last) > 0
 
 
 def _names(names: Sequence[str]) -> list[str]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.parsing.blocks import RejectionCode
 
-__all__ = ["DocumentRejected", "EmbeddingFailed", "RejectionCode", "RetrievalError", "SearchFailed"]
+__all__ = [
+    "DocumentRejected",
+    "EmbeddingFailed",
+    "FolderRefused",
+    "RejectionCode",
+    "RetrievalError",
+    "SearchFailed",
+    "VersionRefused",
+]
 
 
 SENTENCES = {
@@ -50,3 +59,22 @@ class EmbeddingFailed(RetrievalError):
 
 class SearchFailed(RetrievalError):
     """The database did not answer a search."""
+
+
+class Refused(RetrievalError):
+    """What somebody asked for cannot be; `str()` is a sentence in the active language."""
+
+    def __init__(self, sentence: Promise | str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return str(self.sentence)
+
+
+class FolderRefused(Refused):
+    """A folder that may not be watched, or cannot be read now."""
+
+
+class VersionRefused(Refused):
+    """A version of a document that cannot be restored."""

@@ -37,6 +37,7 @@ def _candidate(hit: RetrievedChunk, mmr_rank: int | None) -> dict[str, object]:
         "chunk_id": hit.chunk_id,
         "document_id": str(hit.document_id),
         "name": hit.name,
+        "document_version": hit.document_version,
         "labels": list(hit.labels),
         "dense_rank": hit.dense_rank,
         "text_rank": hit.text_rank,

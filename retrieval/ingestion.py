@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from retrieval.chunking import chunk, embedded_text
+from retrieval.chunking import ChunkedDocument, chunk, embedded_text
+from retrieval.embeddings import Embedder, Vectors
 from retrieval.exceptions import DocumentRejected, RejectionCode
 from retrieval.generations import serving_generation
 from retrieval.models import Document, Shelf
@@ -108,10 +109,10 @@ def ingest(
     outcomes: list[DocumentOutcome] = []
     with Parser(limits) as parser:
         for number, path in enumerate(files, start=1):
-            here = Progress(_spelled(path), number, len(files))
+            here = Progress(spelled(path), number, len(files))
             progress(here)
-            origin = source or _spelled(path.resolve())
-            outcomes.extend(_ingest_file(path, name, origin, place, parser, here, progress))
+            origin = source or spelled(path.resolve())
+            outcomes.extend(ingest_file(path, name, origin, place, parser, here, progress))
     return IngestReport(tuple(outcomes))
 
 
@@ -159,20 +160,21 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
                 yield found
 
 
-def _spelled(path: Path) -> str:
+def spelled(path: Path) -> str:
     """The path as text that can be stored and shown: a file system's names are bytes, not always UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _ingest_file(
+def ingest_file(
     path: Path,
     name: str,
     source: str,
     place: Place,
     parser: Parser,
     here: Progress,
-    progress: Callable[[Progress], None],
+    progress: Callable[[Progress], None] = _silent,
 ) -> Iterator[DocumentOutcome]:
+    """As `ingest`, of one file, by a parser that the caller keeps for the next; happens as it is iterated."""
     try:
         size, digest = _measured(path, parser.limits)
         if kept := keep_same_bytes(place, Origin(source, "", "", digest, size)):
@@ -180,7 +182,7 @@ def _ingest_file(
             return
         parsed = parser.parse(path, name=name or Path(here.path).name)
     except Unparsable as exc:
-        yield _rejected(here.path, source, place, exc)
+        yield rejected(here.path, source, place, exc)
         return
     sources: list[str] = []
     for document in parsed:
@@ -213,7 +215,7 @@ def _digest_of(document: ParsedDocument) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _rejected(path: str, source: str, place: Place, why: Unparsable) -> DocumentOutcome:
+def rejected(path: str, source: str, place: Place, why: Unparsable) -> DocumentOutcome:
     """Report the file; an earlier version goes on serving and says that it is outdated."""
     rejection = DocumentRejected(why.code, why.detail)
     log.warning("%s was not ingested: %s (%s)", path, why.code, why.detail)
@@ -230,14 +232,26 @@ def _ingest_document(
     if kept := keep_same_bytes(place, origin):
         return _outcome(here.path, kept)
     content = chunk(document.blocks, title=document.title, count_tokens=embedder.token_count)
-    texts = [embedded_text(document.title, draft.section, draft.text) for draft in content.chunks]
+    vectors = embedded(document.title, content, embedder, here, progress)
+    stored = store(place, origin, content, vectors, generation=generation.pk)
+    progress(replace(here, done=len(content.chunks), total=len(content.chunks)))
+    return _outcome(here.path, stored)
+
+
+def embedded(
+    title: str,
+    content: ChunkedDocument,
+    embedder: Embedder,
+    here: Progress,
+    progress: Callable[[Progress], None] = _silent,
+) -> Vectors:
+    """The chunks' vectors, (chunks, dimensions), some at a time. Raises `EmbeddingFailed`."""
+    texts = [embedded_text(title, draft.section, draft.text) for draft in content.chunks]
     vectors = np.empty((len(texts), embedder.dimensions), np.float32)
     for first in range(0, len(texts), EMBEDDED_AT_ONCE):
         progress(replace(here, done=first, total=len(texts)))
         vectors[first : first + EMBEDDED_AT_ONCE] = embedder.passages(texts[first : first + EMBEDDED_AT_ONCE])
-    stored = store(place, origin, content, vectors, generation=generation.pk)
-    progress(replace(here, done=len(texts), total=len(texts)))
-    return _outcome(here.path, stored)
+    return vectors
 
 
 def _outcome(path: str, stored: Stored) -> DocumentOutcome:

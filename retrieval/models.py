@@ -11,6 +11,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -18,21 +19,25 @@ from pgvector.django import HalfVectorField
 
 
 class Shelf(models.Model):
-    """A combination of tenant, collection, groups and labels that documents share.
+    """A combination of tenant, collection, groups, labels and validity dates that documents share.
 
-    Embeddings and postings carry only the shelf's number, so that a search filters by access within one index and
-    without a join. A trigger puts every document on its shelf, so that no writer can forget to.
+    Embeddings and postings carry only the shelf's number, so that a search filters by access and by date within one
+    index and without a join. A trigger puts every document on its shelf, so that no writer can forget to.
     """
 
     tenant = models.TextField()
     collection = models.TextField()
     groups = ArrayField(models.TextField())
     labels = ArrayField(models.TextField())
+    valid_from = models.DateField(null=True)
+    valid_until = models.DateField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "collection", "groups", "labels"], name="retrieval_one_shelf_each"
+                fields=["tenant", "collection", "groups", "labels", "valid_from", "valid_until"],
+                name="retrieval_one_shelf_each",
+                nulls_distinct=False,
             )
         ]
         verbose_name = _("shelf")
@@ -66,6 +71,13 @@ class Document(models.Model):
         blank=True,
         help_text=_("Who may find it; nobody named means everyone."),
     )
+    valid_from = models.DateField(
+        _("valid from"), null=True, blank=True, help_text=_("The first day on which it is found; empty: at once.")
+    )
+    valid_until = models.DateField(
+        _("valid until"), null=True, blank=True, help_text=_("The last day on which it is found; empty: for good.")
+    )
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     state = models.TextField(_("state"), choices=State, default=State.READY)
     error = models.TextField(_("error"), blank=True, default="")
     text = models.TextField(_("text"))
@@ -79,6 +91,9 @@ class Document(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "collection", "sha256"], name="retrieval_same_bytes_once"),
             models.UniqueConstraint(fields=["tenant", "collection", "source"], name="retrieval_one_document_a_source"),
+            models.CheckConstraint(
+                condition=models.Q(valid_from__lte=models.F("valid_until")), name="retrieval_valid_for_some_day"
+            ),
         ]
         indexes = [
             models.Index(fields=["shelf"], include=["id", "chunk_count", "term_count"], name="retrieval_shelf_sums")
@@ -88,6 +103,34 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class DocumentVersion(models.Model):
+    """What a document said before its bytes were replaced: its text and where its chunks stood, without their vectors.
+
+    `places` has `[start, end, section, page, tokens]` of each chunk, so that a restored version is cited as it was.
+    """
+
+    document = models.ForeignKey(Document, models.CASCADE, related_name="versions", verbose_name=_("document"))
+    number = models.PositiveIntegerField(_("version"))
+    title = models.TextField(_("title"))
+    media_type = models.TextField(_("type"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    size_bytes = models.BigIntegerField(_("size in bytes"))
+    text = models.TextField(_("text"))
+    places = models.JSONField()
+    stored_at = models.DateTimeField(_("stored at"))
+    replaced_at = models.DateTimeField(_("replaced at"), auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "number"], name="retrieval_one_version_a_number")]
+        indexes = [models.Index(fields=["replaced_at"], name="retrieval_version_age")]
+        default_permissions = ()
+        verbose_name = _("document version")
+        verbose_name_plural = _("document versions")
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.number})"
 
 
 class Chunk(models.Model):
@@ -212,6 +255,73 @@ class IngestJob(models.Model):
 
     def __str__(self) -> str:
         return self.filename
+
+
+class WatchedFolder(models.Model):
+    """A folder of this machine that is read again on a schedule; `path` is its real path, links resolved."""
+
+    class State(models.TextChoices):
+        NEW = "new", pgettext_lazy("a folder", "not read yet")
+        READING = "reading", _("being read")
+        READ = "read", _("up to date")
+        HELD = "held", _("waiting for a confirmation")
+        UNREACHABLE = "unreachable", _("cannot be opened")
+        FAILED = "failed", pgettext_lazy("a reading", "interrupted")
+
+    tenant = models.TextField(_("tenant"))
+    path = models.TextField(_("folder"))
+    collection = models.TextField(_("collection"), default="main")
+    labels = ArrayField(models.TextField(), verbose_name=_("labels"), default=list, blank=True)
+    groups = ArrayField(models.TextField(), verbose_name=_("groups"), default=list, blank=True)
+    every_hours = models.PositiveSmallIntegerField(
+        _("every how many hours"),
+        default=24,
+        validators=[MinValueValidator(1), MaxValueValidator(720)],
+        help_text=_("1 to 720. Only what changed is read, so a small number costs little."),
+    )
+    is_active = models.BooleanField(
+        _("read on schedule"), default=True, help_text=_("Off: only “Read now” reads it. Its documents stay.")
+    )
+    state = models.TextField(_("state"), choices=State, default=State.NEW)
+    error = models.TextField(_("error"), blank=True, default="")
+    done = models.IntegerField(_("files done"), default=0)
+    total = models.IntegerField(_("files in all"), default=0)
+    last_read_at = models.DateTimeField(_("last read"), null=True)
+    last_report = models.JSONField(_("last report"), default=dict)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "collection", "path"], name="retrieval_a_folder_once")]
+        verbose_name = _("watched folder")
+        verbose_name_plural = _("watched folders")
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class WatchedFile(models.Model):
+    """A file as its folder's last reading found it: size, time and inode tell cheaply whether it changed since.
+
+    `mtime_ns` 0 has it read again; `problem` is the code of why it is no document, "" where it is.
+    """
+
+    folder = models.ForeignKey(WatchedFolder, models.CASCADE, related_name="files", verbose_name=_("watched folder"))
+    path = models.TextField(_("file"))
+    size_bytes = models.BigIntegerField(_("size in bytes"))
+    mtime_ns = models.BigIntegerField()
+    inode = models.DecimalField(max_digits=20, decimal_places=0)  # unsigned 64 bits
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
+    problem = models.TextField(_("problem"), blank=True, default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["folder", "path"], name="retrieval_a_file_once_a_folder")]
+        indexes = [models.Index(fields=["sha256"], name="retrieval_watched_bytes")]
+        default_permissions = ()
+        verbose_name = _("watched file")
+        verbose_name_plural = _("watched files")
+
+    def __str__(self) -> str:
+        return self.path
 
 
 class GoldenQuestion(models.Model):

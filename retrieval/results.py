@@ -13,6 +13,7 @@ class RetrievedChunk:
     `similarity` is the cosine to the question in [-1, 1]; `text_score` is BM25 (0 when no term matches);
     `score` is the fused score (mean of the two z-scores over the union of both candidate lists).
     `rank` is 1-based: among the selected for a selected chunk, else among the fused candidates.
+    `document_version` counts how often the document's bytes have changed, from 1.
     """
 
     chunk_id: int
@@ -29,6 +30,7 @@ class RetrievedChunk:
     text_score: float
     dense_rank: int | None
     text_rank: int | None
+    document_version: int = 1
 
     @property
     def name(self) -> str:

@@ -124,6 +124,7 @@ def _ranked(
             text_score=candidate.text_score,
             dense_rank=by_similarity.get(index),
             text_rank=by_text.get(index),
+            document_version=candidate.version,
         )
 
     best_first = np.argsort(-fused, kind="stable").tolist()

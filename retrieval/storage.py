@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from retrieval.chunking import ChunkDraft, ChunkedDocument, embedded_text
 from retrieval.embeddings import Vectors
 from retrieval.models import Chunk, Document, Embedding, Posting
 from retrieval.text import tokens
+from retrieval.versions import keep_version
 
 MAX_FREQUENCY = 32_767
 PART_MARK = "/#"
@@ -70,25 +71,29 @@ def keep_same_bytes(place: Place, origin: Origin) -> Stored | None:
     """The document that already holds these bytes, if any; one that `origin.source` held before is dropped, since its
     source now says what the other document does."""
     with transaction.atomic():
-        _lock(place, origin)
+        lock(place, origin)
         return _same_bytes_kept(place, origin)
+
+
+def of_file(place: Place, source: str) -> QuerySet[Document]:
+    """The documents that a file gave: one, or one a part."""
+    held = Document.objects.filter(tenant=place.tenant, collection=place.collection)
+    return held.filter(Q(source=source) | Q(source__startswith=f"{source}{PART_MARK}"))
 
 
 def drop_other_parts(place: Place, source: str, kept: Sequence[str]) -> None:
     """Remove what earlier versions of a file held and its newest does not."""
-    held = Document.objects.filter(tenant=place.tenant, collection=place.collection)
-    of_this_file = Q(source=source) | Q(source__startswith=f"{source}{PART_MARK}")
-    held.filter(of_this_file).exclude(source__in=kept).only("pk").delete()
+    of_file(place, source).exclude(source__in=kept).only("pk").delete()
 
 
 def store(place: Place, origin: Origin, content: ChunkedDocument, vectors: Vectors, *, generation: int) -> Stored:
     """Store the document in one transaction; `vectors` is (chunks, dimensions).
 
-    An earlier version of the same source is replaced and keeps its id, and its labels and groups where `place` names
-    none, so that a re-read never opens a document that somebody closed.
+    An earlier version of the same source is replaced and keeps its id and dates, and its labels and groups where
+    `place` names none, so that a re-read never opens a document that somebody closed. What it said is kept.
     """
     with transaction.atomic():
-        _lock(place, origin)
+        lock(place, origin)
         if kept := _same_bytes_kept(place, origin):
             return kept
         old = find_source(place, origin.source)
@@ -119,7 +124,7 @@ def _same_bytes_kept(place: Place, origin: Origin) -> Stored | None:
     return Stored(same.pk, same.title, "unchanged", same.chunk_count)
 
 
-def _lock(place: Place, origin: Origin) -> None:
+def lock(place: Place, origin: Origin) -> None:
     """Wait for whoever writes the same source or bytes; in one order, so that two never wait for each other."""
     names = (f"{place.tenant}\0{place.collection}\0{identity}" for identity in (origin.source, origin.sha256))
     keys = sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names)
@@ -131,7 +136,9 @@ def _lock(place: Place, origin: Origin) -> None:
 def _write_document(place: Place, origin: Origin, content: ChunkedDocument, old: Document | None) -> Document:
     document = old or Document(tenant=place.tenant, collection=place.collection, source=origin.source)
     if old is not None:
+        keep_version(old)
         _delete_content(old)
+        document.version = old.version + 1
     document.title = origin.title
     document.url = origin.url
     document.media_type = origin.media_type

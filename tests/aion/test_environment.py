@@ -48,6 +48,7 @@ def test_the_example_names_every_variable_that_the_settings_read_and_no_other() 
         ("AION_ALLOWED_ORIGINS", "www.example.org", "https://www.example.org"),
         ("AION_TIME_ZONE", "Brasília", "America/Sao_Paulo"),
         ("AION_LOCAL_LLM_URL", "localhost:8000", "http://"),
+        ("AION_DOCUMENT_ROOTS", "/srv/documents,share", "caminhos absolutos"),
         ("AION_EVENTS_JSONL", "/dev/null/events.jsonl", "/dev/null"),
         ("DATABASE_URL", "mysql://db/aion", "postgres://"),
         ("REDIS_URL", "localhost", "redis://"),

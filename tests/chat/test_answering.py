@@ -28,6 +28,7 @@ from inference.exceptions import (
     GenerationCancelled,
     GenerationFailed,
 )
+from retrieval.models import Document
 from telemetry.models import Event
 from tests.chat.conftest import STAFF, FullEngine
 
@@ -70,6 +71,15 @@ def test_a_short_question_is_read_alone_and_where_the_documents_do_not_answer_th
         together = ask("Quantas pessoas leva?", **before)
     assert together.confidence > alone.confidence
     assert together.sources[0].title == ask(first).sources[0].title
+
+
+def test_the_answer_and_its_events_say_which_version_of_a_document_was_used():
+    Document.objects.update(version=3)
+    given = ask()
+    assert {source.document_version for source in given.sources} == {3}
+    assert given.sources[0].as_dict()["documentVersion"] == 3
+    assert {source["documentVersion"] for source in events("answer")[0].meta["sources"]} == {3}
+    assert {item["documentVersion"] for item in events("retrieval")[0].meta["items"]} == {3}
 
 
 # --- local ---------------------------------------------------------------------------------------------------------
