@@ -6,7 +6,16 @@ from django.utils.translation import gettext_lazy as _
 
 from retrieval.parsing.blocks import RejectionCode
 
-__all__ = ["DocumentRejected", "EmbeddingFailed", "RejectionCode", "RetrievalError", "SearchFailed"]
+__all__ = [
+    "DocumentRejected",
+    "EmbeddingFailed",
+    "GenerationChanged",
+    "GenerationRefused",
+    "ModelUnusable",
+    "RejectionCode",
+    "RetrievalError",
+    "SearchFailed",
+]
 
 
 SENTENCES = {
@@ -46,6 +55,18 @@ class DocumentRejected(RetrievalError):
 
 class EmbeddingFailed(RetrievalError):
     """The embedder could not be loaded or did not give vectors."""
+
+
+class ModelUnusable(RetrievalError):
+    """A model's folder that is not there, or that is not safe to read. `str()` is a sentence."""
+
+
+class GenerationRefused(RetrievalError):
+    """What was asked of a generation of embeddings is not possible now. `str()` is a sentence."""
+
+
+class GenerationChanged(RetrievalError):
+    """Another generation serves than the one whose vectors were to be stored: embed again."""
 
 
 class SearchFailed(RetrievalError):

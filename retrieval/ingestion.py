@@ -17,14 +17,16 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from retrieval.chunking import chunk, embedded_text
-from retrieval.exceptions import DocumentRejected, RejectionCode
+from retrieval.chunking import ChunkedDocument, chunk, embedded_text
+from retrieval.embeddings import Embedder
+from retrieval.exceptions import DocumentRejected, GenerationChanged, RejectionCode
 from retrieval.generations import serving_generation
 from retrieval.models import Document, Shelf
 from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, Unparsable
 from retrieval.parsing.formats import MEDIA_TYPES
 from retrieval.parsing.sandbox import Parser
 from retrieval.storage import PART_MARK, Origin, Place, Stored, drop_other_parts, find_source, keep_same_bytes, store
+from retrieval.vectors import Vectors
 
 log = logging.getLogger(__name__)
 EMBEDDED_AT_ONCE = 64
@@ -226,18 +228,29 @@ def _rejected(path: str, source: str, place: Place, why: Unparsable) -> Document
 def _ingest_document(
     document: ParsedDocument, origin: Origin, place: Place, here: Progress, progress: Callable[[Progress], None]
 ) -> DocumentOutcome:
-    generation, embedder = serving_generation()
-    if kept := keep_same_bytes(place, origin):
-        return _outcome(here.path, kept)
+    while True:
+        generation, embedder = serving_generation()
+        if kept := keep_same_bytes(place, origin):
+            return _outcome(here.path, kept)
+        content, vectors = _embedded(document, embedder, here, progress)
+        try:
+            stored = store(place, origin, content, vectors, generation=generation.pk)
+        except GenerationChanged:
+            continue  # another embedder was put in service meanwhile
+        progress(replace(here, done=len(vectors), total=len(vectors)))
+        return _outcome(here.path, stored)
+
+
+def _embedded(
+    document: ParsedDocument, embedder: Embedder, here: Progress, progress: Callable[[Progress], None]
+) -> tuple[ChunkedDocument, Vectors]:
     content = chunk(document.blocks, title=document.title, count_tokens=embedder.token_count)
     texts = [embedded_text(document.title, draft.section, draft.text) for draft in content.chunks]
     vectors = np.empty((len(texts), embedder.dimensions), np.float32)
     for first in range(0, len(texts), EMBEDDED_AT_ONCE):
         progress(replace(here, done=first, total=len(texts)))
         vectors[first : first + EMBEDDED_AT_ONCE] = embedder.passages(texts[first : first + EMBEDDED_AT_ONCE])
-    stored = store(place, origin, content, vectors, generation=generation.pk)
-    progress(replace(here, done=len(texts), total=len(texts)))
-    return _outcome(here.path, stored)
+    return content, vectors
 
 
 def _outcome(path: str, stored: Stored) -> DocumentOutcome:
