@@ -22,8 +22,8 @@ from chat.exceptions import CalibrationRefused, GoldenFileInvalid
 from chat.golden import leave_out_installed, only_split, places_to_search, read_golden
 from chat.management.interruption import ending_cleanly
 from chat.management.progress import Progress
-from retrieval.generations import serving_embedder_id
 from retrieval.exceptions import DocumentRejected, RetrievalError
+from retrieval.generations import serving_embedder_id
 
 DEMO_QUESTIONS = settings.BASE_DIR / "demo" / "golden.jsonl"
 
