@@ -28,6 +28,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Documents"), "description", "retrieval.document"),
             (_("Uploads"), "upload_file", "retrieval.ingestjob"),
             (_("Golden questions"), "quiz", "retrieval.goldenquestion"),
+            (_("Embedders"), "hub", "retrieval.embeddinggeneration"),
         ),
     ),
     (

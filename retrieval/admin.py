@@ -26,12 +26,13 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from retrieval.documents import delete_document, set_groups, set_labels
+from retrieval.embedder_screen import EmbeddingGenerationAdmin
 from retrieval.exceptions import DocumentRejected
 from retrieval.golden_screen import GoldenQuestionAdmin
 from retrieval.models import Document, IngestJob
 from retrieval.uploads import accept_upload
 
-__all__ = ["DocumentAdmin", "GoldenQuestionAdmin", "IngestJobAdmin"]
+__all__ = ["DocumentAdmin", "EmbeddingGenerationAdmin", "GoldenQuestionAdmin", "IngestJobAdmin"]
 
 STATE_LABELS = {
     "ready": "success",

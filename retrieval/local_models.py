@@ -6,12 +6,22 @@ from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from safetensors import SafetensorError
 
 from retrieval.exceptions import ModelUnusable
 
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 
-LOADING_FAILED = (ImportError, OSError, RuntimeError, ValueError, LookupError, AttributeError, TypeError)
+LOADING_FAILED = (
+    ImportError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    SafetensorError,
+)
 """What the libraries raise for a folder that is no model, or whose configuration says nonsense."""
 
 

