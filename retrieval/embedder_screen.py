@@ -22,9 +22,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from retrieval.building import swap
+from retrieval.building import is_being_built, swap
 from retrieval.exceptions import GenerationRefused, RetrievalError
-from retrieval.generation_status import GenerationStatus, status_of, statuses
+from retrieval.generation_status import GenerationStatus, status_of
 from retrieval.generations import discard, open_generation, serving_embedder_id
 from retrieval.models import EmbeddingGeneration
 
@@ -62,13 +62,13 @@ class EmbeddingGenerationAdmin(ModelAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        found = statuses()
+        known = EmbeddingGeneration.objects.all()
         context = {
             "wanted": settings.AION_EMBEDDER,
             "serving": serving_embedder_id(),
-            "has_generations": bool(found),
-            "in_progress": any(status.is_being_built for status in found),
-            "wanted_is_known": any(status.embedder == settings.AION_EMBEDDER for status in found),
+            "has_generations": known.exists(),
+            "in_progress": is_being_built(),
+            "wanted_is_known": known.filter(embedder=settings.AION_EMBEDDER).exists(),
         }
         return super().changelist_view(request, {**(extra_context or {}), **context})
 
@@ -199,16 +199,24 @@ class EmbeddingGenerationAdmin(ModelAdmin):
 
     @display(description=_("state"), label=STATE_LABELS)
     def state_label(self, generation: EmbeddingGeneration) -> tuple[str, str]:
-        status = status_of(generation)
+        status = _status(generation)
         return status.kind, status.label
 
     @display(description=_("progress"))
     def progress(self, generation: EmbeddingGeneration) -> SafeString:
-        return progress_bar(status_of(generation))
+        return progress_bar(_status(generation))
 
     @display(description=pgettext_lazy("of vectors", "size"))
     def size(self, generation: EmbeddingGeneration) -> str:
-        return filesizeformat(status_of(generation).size_bytes)
+        return filesizeformat(_status(generation).size_bytes)
+
+
+def _status(generation: EmbeddingGeneration) -> GenerationStatus:
+    """Asked for once a row: counting a million vectors takes a while."""
+    kept = vars(generation)
+    if "kept_status" not in kept:
+        kept["kept_status"] = status_of(generation)
+    return kept["kept_status"]
 
 
 def progress_bar(status: GenerationStatus) -> SafeString:

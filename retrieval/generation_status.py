@@ -54,7 +54,7 @@ class GenerationStatus:
             return pgettext("a generation", "retired")
         if self.error:
             return _("stopped by an error")
-        return _("built; it may serve") if self.is_complete else _("interrupted")
+        return _("built; it may serve") if self.is_complete else pgettext("a generation", "interrupted")
 
     @property
     def time_left(self) -> str:
