@@ -131,7 +131,7 @@ class EmbeddingServer:
             if vectors.shape[1] != self._dimensions:
                 numbers = {"now": vectors.shape[1], "before": self._dimensions}
                 raise self._failure(_("it gave vectors of %(now)d dimensions, before of %(before)d") % numbers)
-        return (vectors / lengths).astype(np.float32)
+        return np.asarray(vectors / lengths, np.float32)
 
     def _failure(self, why: str) -> EmbeddingFailed:
         return EmbeddingFailed(

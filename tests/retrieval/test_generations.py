@@ -21,6 +21,8 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from chat import calibration
+from chat.confidence import default_calibration
+from chat.models import Calibration
 from retrieval import building, embedding_server, partitions
 from retrieval.building import build, is_being_built, missing_chunks, swap, switch
 from retrieval.documents import delete_document, set_groups
@@ -149,7 +151,7 @@ def test_a_document_that_moves_or_changes_between_embedding_and_storing_is_not_s
     moved.refresh_from_db()
     stored = Embedding.objects.filter(generation=new.pk, document=moved).values_list("shelf_id", flat=True)
     assert set(stored) == {moved.shelf_id}
-    assert Shelf.objects.get(pk=moved.shelf_id).groups == ["rh"]
+    assert Shelf.objects.get(document=moved).groups == ["rh"]
 
 
 def test_a_document_embedded_before_the_swap_and_stored_after_it_is_embedded_again(
@@ -395,13 +397,13 @@ def test_two_do_not_build_at_once(new: EmbeddingGeneration) -> None:
 def test_a_calibration_is_stale_from_the_swap_on_and_not_from_the_setting_on(
     old: EmbeddingGeneration, new: EmbeddingGeneration
 ) -> None:
-    calibration.Calibration.objects.create(
+    Calibration.objects.create(
         tenant=TENANT,
         active=True,
         embedder=old.embedder,
         generation=old.pk,
         chunk_count=120,
-        search_settings=calibration.default_calibration()["search_settings"],
+        search_settings=default_calibration()["search_settings"],
         weights={"features": []},
         report={},
         fitted_on="teste",
