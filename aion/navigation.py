@@ -29,6 +29,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Uploads"), "upload_file", "retrieval.ingestjob"),
             (_("Watched folders"), "folder_open", "retrieval.watchedfolder"),
             (_("Golden questions"), "quiz", "retrieval.goldenquestion"),
+            (_("Embedders"), "hub", "retrieval.embeddinggeneration"),
         ),
     ),
     (

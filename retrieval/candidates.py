@@ -34,6 +34,7 @@ class Statistics:
 
     generation: int
     embedder: str
+    dimensions: int
     shelves: tuple[int, ...]
     chunk_count: int
     term_total: int
@@ -85,8 +86,8 @@ WITH shelf AS (
       AND document_id <> ALL(%(hidden_documents)s) AND chunk_id <> ALL(%(hidden_chunks)s)
     GROUP BY term
 )
-SELECT generation.id, generation.embedder, ARRAY(SELECT id FROM shelf), held.chunks - hidden.chunks,
-       held.terms - hidden.terms, ARRAY(SELECT term FROM known ORDER BY term),
+SELECT generation.id, generation.embedder, generation.dimensions, ARRAY(SELECT id FROM shelf),
+       held.chunks - hidden.chunks, held.terms - hidden.terms, ARRAY(SELECT term FROM known ORDER BY term),
        ARRAY(SELECT frequency FROM known ORDER BY term)
 FROM retrieval_embeddinggeneration generation, held, hidden WHERE generation.state = 'active'
 """
@@ -143,9 +144,15 @@ def gather_statistics(terms: Sequence[str], scope: SearchScope, hidden: Hidden) 
         row = cursor.fetchone()
     if row is None:
         return None
-    generation, embedder, shelves, chunks, term_total, known, frequencies = row
+    generation, embedder, dimensions, shelves, chunks, term_total, known, frequencies = row
     return Statistics(
-        generation, embedder, tuple(shelves), int(chunks), int(term_total), dict(zip(known, frequencies, strict=True))
+        generation,
+        embedder,
+        dimensions,
+        tuple(shelves),
+        int(chunks),
+        int(term_total),
+        dict(zip(known, frequencies, strict=True)),
     )
 
 

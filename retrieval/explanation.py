@@ -6,7 +6,7 @@ from retrieval.results import Retrieval, RetrievedChunk, SearchScope
 
 
 def explain(retrieval: Retrieval, scope: SearchScope) -> dict[str, object]:
-    """What was searched, every candidate with its ranks (dense, text, fused, MMR) and scores, terms and timings."""
+    """What was searched, every candidate with its ranks (dense, text, fused, MMR) and all scores, terms and timings."""
     places = {hit.chunk_id: hit.rank for hit in retrieval.selected}
     timings = retrieval.timings
     return {
@@ -27,6 +27,7 @@ def explain(retrieval: Retrieval, scope: SearchScope) -> dict[str, object]:
             "dense": round(timings.dense_ms, 2),
             "text": round(timings.text_ms, 2),
             "fuse": round(timings.fuse_ms, 2),
+            "rerank": round(timings.rerank_ms, 2),
             "search": round(timings.search_ms, 2),
         },
     }
@@ -46,5 +47,6 @@ def _candidate(hit: RetrievedChunk, mmr_rank: int | None) -> dict[str, object]:
         "similarity": round(hit.similarity, 4),
         "text_score": round(hit.text_score, 3),
         "score": round(hit.score, 4),
+        "rerank_score": None if hit.rerank_score is None else round(hit.rerank_score, 4),
         "text": hit.text,
     }

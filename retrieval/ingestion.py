@@ -18,14 +18,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from retrieval.chunking import ChunkedDocument, chunk, embedded_text
-from retrieval.embeddings import Embedder, Vectors
-from retrieval.exceptions import DocumentRejected, RejectionCode
+from retrieval.embeddings import Embedder
+from retrieval.exceptions import DocumentRejected, GenerationChanged, RejectionCode
 from retrieval.generations import serving_generation
 from retrieval.models import Document, Shelf
 from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, Unparsable
 from retrieval.parsing.formats import MEDIA_TYPES
 from retrieval.parsing.sandbox import Parser
 from retrieval.storage import PART_MARK, Origin, Place, Stored, drop_other_parts, find_source, keep_same_bytes, store
+from retrieval.vectors import Vectors
 
 log = logging.getLogger(__name__)
 EMBEDDED_AT_ONCE = 64
@@ -228,14 +229,18 @@ def rejected(path: str, source: str, place: Place, why: Unparsable) -> DocumentO
 def _ingest_document(
     document: ParsedDocument, origin: Origin, place: Place, here: Progress, progress: Callable[[Progress], None]
 ) -> DocumentOutcome:
-    generation, embedder = serving_generation()
-    if kept := keep_same_bytes(place, origin):
-        return _outcome(here.path, kept)
-    content = chunk(document.blocks, title=document.title, count_tokens=embedder.token_count)
-    vectors = embedded(document.title, content, embedder, here, progress)
-    stored = store(place, origin, content, vectors, generation=generation.pk)
-    progress(replace(here, done=len(content.chunks), total=len(content.chunks)))
-    return _outcome(here.path, stored)
+    while True:
+        generation, embedder = serving_generation()
+        if kept := keep_same_bytes(place, origin):
+            return _outcome(here.path, kept)
+        content = chunk(document.blocks, title=document.title, count_tokens=embedder.token_count)
+        vectors = embedded(document.title, content, embedder, here, progress)
+        try:
+            stored = store(place, origin, content, vectors, generation=generation.pk)
+        except GenerationChanged:
+            continue  # another embedder was put in service meanwhile
+        progress(replace(here, done=len(vectors), total=len(vectors)))
+        return _outcome(here.path, stored)
 
 
 def embedded(

@@ -166,13 +166,18 @@ class EmbeddingGeneration(models.Model):
     embedder = models.TextField(_("embedder"))
     dimensions = models.IntegerField(_("dimensions"))
     state = models.TextField(_("state"), choices=State, default=State.BUILDING)
+    chunks_per_second = models.FloatField(_("passages a second"), default=0, editable=False)
+    error = models.TextField(_("error"), blank=True, default="", editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["state"], condition=models.Q(state="active"), name="retrieval_one_active_generation"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="building"), name="retrieval_one_generation_being_built"
+            ),
         ]
         verbose_name = _("embedding generation")
         verbose_name_plural = _("embedding generations")

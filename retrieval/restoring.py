@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.chunking import ChunkDraft, ChunkedDocument
-from retrieval.exceptions import VersionRefused
-from retrieval.generations import serving_generation
+from retrieval.exceptions import GenerationChanged, VersionRefused
+from retrieval.generations import keep_serving, serving_generation
 from retrieval.ingestion import Progress, embedded
 from retrieval.models import Document, DocumentVersion
 from retrieval.storage import Origin, Place, Stored, find_same_bytes, lock, store
@@ -28,13 +28,18 @@ def restore_version(document_id: UUID, number: int, *, tenant: str | None = None
     origin = Origin(
         document.source, version.title, version.media_type, version.sha256, version.size_bytes, document.url
     )
-    generation, embedder = serving_generation()
     content = _content_of(version)
-    vectors = embedded(version.title, content, embedder, Progress(document.source, 1, 1))
-    with transaction.atomic():
-        lock(place, origin)
-        refuse_what_is_stored(find_version(document_id, number, tenant=tenant))  # embedding took its time
-        return store(place, origin, content, vectors, generation=generation.pk)
+    while True:
+        generation, embedder = serving_generation()
+        vectors = embedded(version.title, content, embedder, Progress(document.source, 1, 1))
+        try:
+            with transaction.atomic():
+                keep_serving(generation.pk)
+                lock(place, origin)
+                refuse_what_is_stored(find_version(document_id, number, tenant=tenant))  # embedding took its time
+                return store(place, origin, content, vectors, generation=generation.pk)
+        except GenerationChanged:
+            continue  # another embedder was put in service meanwhile
 
 
 def find_version(document_id: UUID, number: int, *, tenant: str | None = None) -> DocumentVersion:

@@ -11,7 +11,8 @@ class RetrievedChunk:
     """One candidate chunk with the scores that ranked it.
 
     `similarity` is the cosine to the question in [-1, 1]; `text_score` is BM25 (0 when no term matches);
-    `score` is the fused score (mean of the two z-scores over the union of both candidate lists).
+    `score` is the fused score (mean of the two z-scores over the union of both candidate lists); `rerank_score` is a
+    cross-encoder's, None where none was asked.
     `rank` is 1-based: among the selected for a selected chunk, else among the fused candidates.
     `document_version` counts how often the document's bytes have changed, from 1.
     """
@@ -31,6 +32,7 @@ class RetrievedChunk:
     dense_rank: int | None
     text_rank: int | None
     document_version: int = 1
+    rerank_score: float | None = None
 
     @property
     def name(self) -> str:
@@ -51,11 +53,12 @@ class SearchTimings:
     dense_ms: float
     text_ms: float
     fuse_ms: float
+    rerank_ms: float = 0.0
 
     @property
     def search_ms(self) -> float:
         """Everything but embedding."""
-        return self.dense_ms + self.text_ms + self.fuse_ms
+        return self.dense_ms + self.text_ms + self.fuse_ms + self.rerank_ms
 
 
 @dataclass(frozen=True, slots=True)

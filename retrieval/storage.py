@@ -12,9 +12,10 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from retrieval.chunking import ChunkDraft, ChunkedDocument, embedded_text
-from retrieval.embeddings import Vectors
+from retrieval.generations import keep_serving
 from retrieval.models import Chunk, Document, Embedding, Posting
 from retrieval.text import tokens
+from retrieval.vectors import Vectors
 from retrieval.versions import keep_version
 
 MAX_FREQUENCY = 32_767
@@ -90,9 +91,11 @@ def store(place: Place, origin: Origin, content: ChunkedDocument, vectors: Vecto
     """Store the document in one transaction; `vectors` is (chunks, dimensions).
 
     An earlier version of the same source is replaced and keeps its id and dates, and its labels and groups where
-    `place` names none, so that a re-read never opens a document that somebody closed. What it said is kept.
+    `place` names none, so that a re-read never opens a document that somebody closed. What it said is kept. Raises
+    `GenerationChanged` where `generation` serves no more.
     """
     with transaction.atomic():
+        keep_serving(generation)
         lock(place, origin)
         if kept := _same_bytes_kept(place, origin):
             return kept
@@ -156,6 +159,8 @@ def _write_document(place: Place, origin: Origin, content: ChunkedDocument, old:
 
 
 def _delete_content(document: Document) -> None:
+    # Whoever gives its chunks vectors of another generation has done so, or comes after and finds them gone.
+    Document.objects.select_for_update().only("pk").get(pk=document.pk)
     Embedding.objects.filter(document=document).delete()
     Posting.objects.filter(document=document).delete()
     document.chunks.all().delete()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
 from django.utils import timezone
 
-from retrieval import refreshing, restoring, uploads, versions
-from retrieval.exceptions import VersionRefused
+from retrieval import building, refreshing, restoring, uploads, versions
+from retrieval.exceptions import EmbeddingFailed, GenerationRefused, VersionRefused
+from retrieval.models import EmbeddingGeneration
 
 logger = get_task_logger(__name__)
 
@@ -46,3 +49,20 @@ def restore_version(document_id: str, number: int) -> None:
 def drop_old_versions() -> None:
     """Remove versions of documents that have been kept long enough."""
     versions.drop_old_versions(timezone.now())
+
+
+@shared_task(name="retrieval.tasks.build_generation")
+def build_generation(generation_id: int) -> None:
+    """Embed everything anew, aside; what stops it is said in its row and goes on by button."""
+    try:
+        building.build(generation_id)
+    except (GenerationRefused, EmbeddingFailed) as exc:
+        logger.warning("generation %s is not built further: %s", generation_id, exc)
+
+
+@worker_ready.connect
+def take_up_building(**about: Any) -> None:
+    """What the last stop or crash interrupted; a failure waits for somebody to look."""
+    unfinished = EmbeddingGeneration.objects.filter(state=EmbeddingGeneration.State.BUILDING, error="")
+    for generation_id in unfinished.values_list("pk", flat=True):
+        build_generation.delay(generation_id)

@@ -19,7 +19,7 @@ from chat.golden import GoldenQuestion, Source, find_sources
 from chat.models import ChatSettingsRevision
 from inference.engine import Engine, Priority
 from inference.serving import get_engine
-from retrieval.embeddings import get_embedder
+from retrieval.generations import serving_embedder
 from retrieval.results import Hidden, SearchScope
 
 Asked = Literal["answerable", "unknown", "unanswerable", "masked", "off_domain"]
@@ -96,7 +96,7 @@ def ask_all(plan: Plan, engine: Engine | None = None) -> list[Judged]:
     with control.instead(**values):
         if plan.generate:
             engine = engine or _loaded_engine()
-        get_embedder().query("aquecimento")  # loading it is nobody's first question
+        serving_embedder().query("aquecimento")  # loading it is nobody's first question
         return list(_judge(plan, engine))
 
 

@@ -14,7 +14,7 @@ from chat.evaluation.asking import Judged, Plan, ask_all, tau_of
 from inference.bundled import BUNDLED_NAME
 from inference.engine import Engine
 from inference.serving import engine_status
-from retrieval.embeddings import get_embedder
+from retrieval.generations import serving_embedder_id
 from retrieval.models import Chunk, Document
 
 BINS = 20
@@ -36,7 +36,7 @@ def evaluate(plan: Plan, *, engine: Engine | None = None) -> dict[str, Any]:
         # asked a second time a question is embedded already: that would flatter the times
         "timings_ms": figures.timing_figures(item.answer for item in asked_as_is or judged),
         **_served(judged, engine),
-        "embedder": get_embedder().id,
+        "embedder": serving_embedder_id(),
         "documents": documents.count(),
         "chunks": Chunk.objects.filter(document__in=documents).count(),
         "intervals": {name: part.intervals or None for name, part in parts.items()},

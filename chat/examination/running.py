@@ -24,7 +24,7 @@ from inference.registry import adapter_path
 from inference.serving import engine_of_its_own
 from inference.training_data import BadDataset, read_examples
 from inference.verdict import Marks, Verdict, judge
-from retrieval.embeddings import get_embedder
+from retrieval.generations import serving_embedder
 
 CANDIDATE, CHAMPION, BASE = "candidate", "champion", "base"
 EXAMPLES = 10
@@ -71,7 +71,7 @@ def _examine(
     except AdapterRejected as exc:
         examinations.refuse(row, str(exc))
         return
-    get_embedder().query("aquecimento")
+    serving_embedder().query("aquecimento")
     prompts = prompts_of(questions, collections, lambda done, total: None)
     arms: Arms = {CANDIDATE: _served(row.candidate), **_champion_arm(row), BASE: None}
     row.questions, row.total = len(prompts), len(arms) * len(prompts)

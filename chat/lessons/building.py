@@ -24,7 +24,7 @@ from chat.lessons.similar import NEAR
 from chat.lessons.split import HELD_OUT_SHARE
 from inference.bundled import BUNDLED_NAME
 from inference.training_profile import TrainingProfile
-from retrieval.embeddings import get_embedder
+from retrieval.generations import serving_embedder_id
 from telemetry import loop_settings
 from telemetry.dataset import EXAMPLES
 from telemetry.loop_settings import LoopPolicy
@@ -131,7 +131,7 @@ def _manifest(given: Material, policy: LoopPolicy, rows: Sequence[Row], left: Le
         "balance": {"documentShare": 1 / DOCUMENT_PARTS, "sectionShare": 1 / SECTION_PARTS},
         "seed": SEED,
         "calibration": fitted.pk if fitted else "shipped",
-        "embedder": get_embedder().id,
+        "embedder": serving_embedder_id(),
         "baseModel": str(settings.AION_LORA_BASE or BUNDLED_NAME),
         "erasures": [
             {"trainingSet": str(old.pk), "at": old.tainted_at.isoformat(), "reason": old.taint_reason}

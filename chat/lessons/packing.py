@@ -13,7 +13,7 @@ from typing import Any
 
 from chat.evidence import EVIDENCE_PASSAGES, Weighed, sentence_vectors, weigh_sentences
 from chat.prompts import PackedPassage, build_messages
-from retrieval.embeddings import get_embedder
+from retrieval.generations import serving_embedder
 from retrieval.results import RetrievedChunk
 from retrieval.text import split_sentences, tokens
 
@@ -31,7 +31,7 @@ def idf_over(passages: Sequence[frozenset[str]]) -> dict[str, float]:
 def weigh_evidence(question: str, chunks: Sequence[RetrievedChunk], weights: Mapping[str, float]) -> Weighed:
     """The sentences of the passages that AION reads (`chunks`, best first), as it weighs them for `pack`; `weights` are
     `term_weights`. Raises `EmbeddingFailed`."""
-    embedder = get_embedder()
+    embedder = serving_embedder()
     read = chunks[:EVIDENCE_PASSAGES]
     sentences = [sentence_vectors(embedder.id, chunk.text) for chunk in read]
     return weigh_sentences(embedder.query(question), read, sentences, weights)

@@ -16,7 +16,7 @@ from inference.engine import EngineState, EngineStatus
 from inference.exceptions import EngineUnavailable
 from inference.models import Adapter
 from inference.serving import engine_status
-from retrieval.embeddings import get_embedder
+from retrieval.generations import serving_embedder_id
 
 ASSISTANT: Final = "aion"
 _SINCE: Final = timezone.now()
@@ -44,7 +44,7 @@ def catalogue() -> tuple[Model, ...]:
     ready = status.state in (EngineState.READY, EngineState.SWAPPING)
     assistant = Model(ASSISTANT, served=True)
     base = Model(_base_name(status), served=ready and not status.adapter_digest)
-    embedder = Model(get_embedder().id, served=True)
+    embedder = Model(serving_embedder_id(), served=True)
     adapters = _named_apart(_adapters(status, ready=ready), taken={assistant.id, base.id, embedder.id})
     return (assistant, base, *adapters, embedder)
 
@@ -62,7 +62,7 @@ def find_served(model_id: str) -> Model:
 
     Raises `ModelUnknown` (also where it exists and something else serves) or `EngineUnavailable`.
     """
-    local = [model for model in catalogue() if model.id not in (ASSISTANT, get_embedder().id)]
+    local = [model for model in catalogue() if model.id not in (ASSISTANT, serving_embedder_id())]
     named = next((model for model in local if model.is_called(model_id)), None)
     if named is None:
         raise ModelUnknown(model_id)

@@ -11,7 +11,8 @@ from typing import Final, Literal
 import numpy as np
 
 from inference.exceptions import DeadlineExceeded, EngineBusy, GenerationCancelled
-from retrieval.embeddings import Vectors, get_embedder
+from retrieval.embeddings import Vectors
+from retrieval.generations import serving_embedder
 
 AT_ONCE: Final = 4  # callers; the processor is one, and the questions of people need it too
 STEP: Final = 16
@@ -27,7 +28,7 @@ def embed(texts: Sequence[str], *, kind: Literal["query", "passage"], cancelled:
 
     Raises `EngineBusy`, `DeadlineExceeded`, `GenerationCancelled`, or `EmbeddingFailed`.
     """
-    embedder = get_embedder()
+    embedder = serving_embedder()
     began = time.monotonic()
     found: list[Vectors] = []
     with _seat():
@@ -54,7 +55,7 @@ def _steps(texts: Sequence[str]) -> Iterator[list[str]]:
 
 def count_tokens(texts: Sequence[str]) -> int:
     """What `usage` says."""
-    embedder = get_embedder()
+    embedder = serving_embedder()
     return sum(embedder.token_count(text) for text in texts)
 
 

@@ -31,7 +31,7 @@ from chat.v1.speakers import Parts, assistant, local_model
 from chat.views import JSONWhateverIsAccepted
 from inference.hangup import hangup_of
 from inference.permissions import MayGenerate
-from retrieval.embeddings import get_embedder
+from retrieval.generations import serving_embedder
 
 # The openai client repeats every failure from 500 on. A full queue or a model still loading is worth it, and it waits
 # for as long as Retry-After says; whoever has waited for the whole deadline, or may have paid, is to decide anew.
@@ -133,7 +133,7 @@ class EmbeddingsView(V1View):
         asked = EmbeddingRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         fields = asked.validated_data
-        embedder = get_embedder()
+        embedder = serving_embedder()
         if fields["model"] not in (embedder.id, ASSISTANT):
             raise ModelUnknown(fields["model"], serving=embedder.id)
         if fields.get("dimensions", embedder.dimensions) != embedder.dimensions:

@@ -43,7 +43,7 @@ END $$;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('retrieval', '0002_golden_questions'),
+        ('retrieval', '0003_crawling'),
     ]
 
     operations = [

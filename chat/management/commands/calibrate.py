@@ -22,8 +22,8 @@ from chat.exceptions import CalibrationRefused, GoldenFileInvalid
 from chat.golden import leave_out_installed, only_split, places_to_search, read_golden
 from chat.management.interruption import ending_cleanly
 from chat.management.progress import Progress
-from retrieval.embeddings import get_embedder
 from retrieval.exceptions import DocumentRejected, RetrievalError
+from retrieval.generations import serving_embedder_id
 
 DEMO_QUESTIONS = settings.BASE_DIR / "demo" / "golden.jsonl"
 
@@ -97,7 +97,7 @@ def _write_default(fitted: calibration.Fitted, fitted_on: str) -> None:
     stored = {
         "fitted_on": fitted_on,
         "fitted_at": datetime.now(UTC).date().isoformat(),
-        "embedder": get_embedder().id,
+        "embedder": serving_embedder_id(),
         "search_settings": {name: getattr(sizes, name) for name in sizes.__slots__},
         "weights": fitted.weights.to_json(),
         "report": fitted.report,

@@ -70,6 +70,8 @@ class Command(BaseCommand):
             self.stdout.write(_("Nothing was found: there are no documents here yet, or none that may be searched."))
         for hit in retrieval.selected:
             ranks = f"dense {hit.dense_rank or '-'}  text {hit.text_rank or '-'}  score {hit.score:.2f}"
+            if hit.rerank_score is not None:
+                ranks += f"  rerank {hit.rerank_score:.2f}"
             self.stdout.write(f"{hit.rank}. {hit.name}  [{ranks}]\n   {' '.join(hit.text.split())[:160]}")
         self.stdout.write(
             _("%(chunks)d passages searched in %(search).0f ms, question embedded in %(embed).0f ms.")
