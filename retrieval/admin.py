@@ -25,13 +25,14 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from retrieval.crawl_screens import CrawledPageAdmin, SiteAdmin
 from retrieval.documents import delete_document, set_groups, set_labels
 from retrieval.exceptions import DocumentRejected
 from retrieval.golden_screen import GoldenQuestionAdmin
 from retrieval.models import Document, IngestJob
 from retrieval.uploads import accept_upload
 
-__all__ = ["DocumentAdmin", "GoldenQuestionAdmin", "IngestJobAdmin"]
+__all__ = ["CrawledPageAdmin", "DocumentAdmin", "GoldenQuestionAdmin", "IngestJobAdmin", "SiteAdmin"]
 
 STATE_LABELS = {
     "ready": "success",

@@ -298,7 +298,7 @@ class Site(models.Model):
         verbose_name=_("never these paths"),
         default=list,
         blank=True,
-        help_text=_("Such as /noticias/antigas, one a line. Pages that were read leave the search."),
+        help_text=_("Such as /noticias/antigas, one a line. Pages of theirs that were read leave the search."),
     )
     labels = ArrayField(models.TextField(), verbose_name=_("labels"), default=list, blank=True)
     groups = ArrayField(models.TextField(), verbose_name=_("groups"), default=list, blank=True)

@@ -38,7 +38,7 @@ class Reply:
 
     @property
     def media_type(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
     @property
     def charset(self) -> str:
@@ -96,7 +96,7 @@ class Fetcher:
     def _ask(self, url: str, want: Want, conditions: Mapping[str, str]) -> Reply:
         until = time.monotonic() + self._fetch_s
         backend = CheckedBackend(until, allowed=self._allowed, resolve=self._resolve)
-        headers = {
+        headers: dict[str | bytes, str | bytes] = {
             "Host": httpx.URL(url).netloc.decode("ascii"),
             "User-Agent": USER_AGENT,
             "Accept": ", ".join((*want.types, "*/*;q=0.1")),

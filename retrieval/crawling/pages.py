@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -58,18 +59,18 @@ def next_to_visit(site: Site) -> CrawledPage | None:
     )
 
 
-def note(page: CrawledPage, status: Status, reason: Reason | str = "", detail: str = "", **values: object) -> None:
+def note(page: CrawledPage, status: Status, reason: Reason | str = "", detail: str = "", **values: Any) -> None:
     """What this visit found of a page. Its document stays as it is."""
     CrawledPage.objects.filter(pk=page.pk).update(
         status=status, reason=reason, detail=detail[:1000], visited_at=timezone.now(), **values
     )
 
 
-def retire(page: CrawledPage, status: Status, reason: Reason, **values: object) -> None:
+def retire(page: CrawledPage, status: Status, reason: Reason, **values: Any) -> None:
     """Take a page out of the search. A text that other pages have too stays, under the address of one of them."""
     with transaction.atomic():
-        held = Document.objects.filter(pk=page.document_id).only("pk", "source", "tenant").first()
-        out_at: dict[str, object] = {"retired_at": timezone.now()} if held is not None else {}
+        held = Document.objects.filter(pk__in=[page.document_id]).only("pk", "source", "tenant").first()
+        out_at: dict[str, Any] = {"retired_at": timezone.now()} if held is not None else {}
         note(page, status, reason, document=None, etag="", last_modified="", **(out_at | values))
         if held is None or held.source != page.url:
             return  # a file that somebody sent, or another page's

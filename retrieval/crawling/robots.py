@@ -14,14 +14,14 @@ LARGEST = 500 * 2**10  # bytes; RFC 9309 asks for no less
 
 @dataclass(frozen=True, slots=True)
 class Robots:
-    """Without `rules` everything is allowed; `is_known` is False where the site could not say, then nothing is."""
+    """Without `rules` everything is allowed; with a `failure` the site could not say, and nothing is."""
 
     rules: Protego | None = None
-    is_known: bool = True
+    failure: Reason | None = None
 
     def refusal(self, url: str) -> Reason | None:
-        if not self.is_known:
-            return Reason.ROBOTS_UNREACHABLE
+        if self.failure is not None:
+            return self.failure
         return None if self.rules is None or self.rules.can_fetch(url, AGENT) else Reason.ROBOTS
 
     @property
@@ -42,4 +42,5 @@ def read_robots(status: int, body: bytes) -> Robots:
     """A file is obeyed, none (4xx) allows everything; an error of the server (5xx, or too many requests) nothing."""
     if 200 <= status < 300:
         return Robots(Protego.parse(body.decode("utf-8-sig", "replace")))
-    return Robots(is_known=400 <= status < 500 and status != 429)
+    is_absent = 400 <= status < 500 and status != 429
+    return Robots(failure=None if is_absent else Reason.ROBOTS_UNREACHABLE)

@@ -43,8 +43,9 @@ class Survey:
             try:
                 reply = self._fetcher.get(f"{origin}/robots.txt", self._plain(LARGEST_ROBOTS), until=self._until)
                 self._robots[origin] = read_robots(reply.status, reply.body)
-            except FetchFailed:
-                self._robots[origin] = Robots(is_known=False)
+            except FetchFailed as exc:
+                is_private = exc.reason is Reason.NOT_PUBLIC
+                self._robots[origin] = Robots(failure=exc.reason if is_private else Reason.ROBOTS_UNREACHABLE)
         return self._robots[origin]
 
     def page(self, url: str, headers: Mapping[str, str]) -> Reply:

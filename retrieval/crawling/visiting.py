@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -72,8 +73,9 @@ class _Visit:
     def go_on(self) -> float | None:
         """As `visit`."""
         try:
-            if not self.survey.robots(self.site.address).is_known:
-                return self._end(Reason.ROBOTS_UNREACHABLE)
+            if failure := self.survey.robots(self.site.address).failure:
+                self._end(failure)
+                return None
             if self.site.visit_started_at is None:
                 self._begin()
             failures = 0
@@ -82,10 +84,12 @@ class _Visit:
                     return 0.0
                 failures = failures + 1 if self._visit(page) in DOWN else 0
                 if failures >= GIVE_UP_AFTER:
-                    return self._end(Reason.UNREACHABLE)
+                    self._end(Reason.UNREACHABLE)
+                    return None
         except NoTurn as later:
             return later.wait_s
-        return self._end()
+        self._end()
+        return None
 
     def _begin(self) -> None:
         """The sitemaps are read before anything is written: killed until then, the visit has not begun."""
@@ -99,10 +103,10 @@ class _Visit:
     def _visit(self, page: CrawledPage) -> Reason | None:
         """Returns why it was not read, None where it was."""
         if reason := self.survey.refusal(page.url, page.depth):
-            if reason is not Reason.ROBOTS_UNREACHABLE:
+            if reason in (Reason.ROBOTS_UNREACHABLE, Reason.NOT_PUBLIC):
+                pages.note(page, Status.FAILED, reason)
+            else:
                 pages.retire(page, Status.REFUSED, reason)
-                return reason
-            pages.note(page, Status.FAILED, reason)
             return reason
         try:
             reply = self.survey.page(page.url, _conditions(page))
@@ -154,7 +158,9 @@ class _Visit:
     def _store(self, page: CrawledPage, reply: Reply, document: ParsedDocument, links: list[str]) -> None:
         place = Place(self.site.tenant, self.site.collection, tuple(self.site.labels), tuple(self.site.groups))
         outcome = ingest_page(document, url=page.url, size_bytes=len(reply.body), place=place)
-        changed = {"changed_at": timezone.now()} if outcome.status in (Stored.STORED, Stored.REPLACED) else {}
+        changed: dict[str, Any] = (
+            {"changed_at": timezone.now()} if outcome.status in (Stored.STORED, Stored.REPLACED) else {}
+        )
         pages.note(
             page,
             Status.READ,
@@ -209,7 +215,7 @@ class _Visit:
             self.site.report = {"limit": True}
             Site.objects.filter(pk=self.site.pk).update(report=self.site.report)
 
-    def _seen(self, page: CrawledPage) -> dict[str, object]:
+    def _seen(self, page: CrawledPage) -> dict[str, Any]:
         return {} if page.last_seen < self._began() else {"missed": 0}
 
     def _is_done(self, page: CrawledPage) -> bool:

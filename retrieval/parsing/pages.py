@@ -66,11 +66,13 @@ def _marked(soup: BeautifulSoup) -> str:
 
 
 def _holder(soup: BeautifulSoup) -> Tag | None:
-    names = {"id": HOLDER}, {"class": HOLDER}
-    found = soup.find(["main", "article"]) or soup.find(attrs={"role": "main"})
-    for name in names:
-        found = found or soup.find(["div", "section", "td"], attrs=name)
-    return found if isinstance(found, Tag) else None
+    boxes = ["div", "section", "td"]
+    return (
+        soup.find(["main", "article"])
+        or soup.find(role="main")
+        or soup.find(boxes, id=HOLDER)
+        or soup.find(boxes, class_=HOLDER)
+    )
 
 
 def _wishes(soup: BeautifulSoup) -> set[str]:

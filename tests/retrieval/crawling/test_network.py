@@ -9,9 +9,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from retrieval.crawling import fetching
 from retrieval.crawling.fetching import Fetcher, Reply, Want
 from retrieval.crawling.network import is_public
+from retrieval.crawling.pace import NoTurn
 from retrieval.crawling.reasons import FetchFailed, Reason
 from retrieval.crawling.urls import Scope
 from tests.retrieval.crawling.website import Answer, Website
@@ -165,6 +165,6 @@ def test_a_closed_port_and_an_unknown_name_are_unreachable(website: Website) -> 
 def test_a_host_that_asks_for_a_pause_gets_it(website: Website, fetcher: Fetcher) -> None:
     website.says("/", status=429, Retry_After="120")
     assert get(website, fetcher).status == 429
-    with pytest.raises(fetching.pace.NoTurn) as later:
+    with pytest.raises(NoTurn) as later:
         get(website, fetcher)
     assert 100 < later.value.wait_s <= 120

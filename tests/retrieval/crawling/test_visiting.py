@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from retrieval.crawling import pages
 from retrieval.crawling.fetching import Fetcher
 from retrieval.crawling.preview import preview
 from retrieval.crawling.reasons import Reason
@@ -74,7 +75,8 @@ def test_headings_tables_and_lists_are_kept_and_menus_are_not(website: Website, 
     table = "<table><tr><th>Tipo</th><th>Preço</th></tr><tr><td>Inteira</td><td>R$ 20,00</td></tr></table>"
     text = "O museu abre de terça a domingo, das 10h às 18h, e fecha na segunda-feira para manutenção."
     body = f"<form><div class=menu><a href=/x>Início</a></div><div id=conteudo><h1>Visite</h1><p>{text}</p>"
-    body += f"<h2>Ingressos</h2>{table}<ul><li>Crianças até 5 anos não pagam.</li></ul></div></form><div class=footer>Direitos reservados</div>"
+    body += f"<h2>Ingressos</h2>{table}<ul><li>Crianças até 5 anos não pagam.</li></ul></div></form>"
+    body += "<div class=footer>Direitos reservados</div>"
     website.says("/", f"<title>Visite o museu</title>{body}".encode(), Content_Type="text/html")
     go()
     found = Document.objects.get()
@@ -111,12 +113,13 @@ def test_a_robots_file_that_fails_stops_the_visit_and_retires_nothing(website: W
 
 
 def test_an_unchanged_page_is_not_sent_again_and_leads_where_it_led(website: Website, go: Visit) -> None:
-    def front(headers: dict[str, str]) -> Answer:
-        return Answer(status=304) if headers.get("if-none-match") == '"v1"' else first
-
     website.page("/", "Início.", "/a", ETag='"v1"', **{"Last-Modified": "Mon, 01 Jun 2026 10:00:00 GMT"})
-    first = website.answers["/"]
-    assert isinstance(first, Answer)
+    whole = website.answers["/"]
+    assert isinstance(whole, Answer)
+
+    def front(headers: dict[str, str]) -> Answer:
+        return Answer(status=304) if headers.get("if-none-match") == '"v1"' else whole
+
     website.answers["/"] = front
     website.page("/a", "Antes.")
     go()
@@ -290,8 +293,6 @@ def test_a_visit_goes_on_where_it_was_cut_short(website: Website, site: Site, fe
 def test_a_visit_that_was_killed_is_due_and_goes_on(
     website: Website, site: Site, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from retrieval.crawling import visiting
-
     website.page("/", "Início.", "/a")
     website.page("/a", "Página a.")
 
@@ -299,7 +300,7 @@ def test_a_visit_that_was_killed_is_due_and_goes_on(
         raise KeyboardInterrupt(signal.SIGKILL)
 
     with monkeypatch.context() as patched:
-        patched.setattr(visiting.pages, "note", killed)  # the document is in, the page not yet noted
+        patched.setattr(pages, "note", killed)  # the document is in, the page not yet noted
         with pytest.raises(KeyboardInterrupt):
             visit(site.pk, fetcher=fetcher)
     assert due_sites(timezone.now()) == [site.pk]
@@ -386,7 +387,7 @@ def test_a_preview_says_what_would_be_fetched_and_why_not_and_stores_nothing(
 
 
 def test_a_preview_of_a_private_or_forbidding_site_says_why(website: Website, site: Site, fetcher: Fetcher) -> None:
-    assert preview(site, fetcher=Fetcher(least_s=0)).problem == Reason.ROBOTS_UNREACHABLE
+    assert preview(site, fetcher=Fetcher(least_s=0)).problem == Reason.NOT_PUBLIC
     website.says("/robots.txt", b"User-agent: *\nDisallow: /")
     assert preview(site, fetcher=fetcher).problem == Reason.ROBOTS
     website.says("/robots.txt", b"User-agent: *\nCrawl-delay: 100")
