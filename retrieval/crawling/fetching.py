@@ -96,7 +96,7 @@ class Fetcher:
     def _ask(self, url: str, want: Want, conditions: Mapping[str, str]) -> Reply:
         until = time.monotonic() + self._fetch_s
         backend = CheckedBackend(until, allowed=self._allowed, resolve=self._resolve)
-        headers: dict[str | bytes, str | bytes] = {
+        headers = {
             "Host": httpx.URL(url).netloc.decode("ascii"),
             "User-Agent": USER_AGENT,
             "Accept": ", ".join((*want.types, "*/*;q=0.1")),
@@ -109,7 +109,7 @@ class Fetcher:
         try:
             with (
                 httpcore.ConnectionPool(ssl_context=self._context(), network_backend=backend) as pool,
-                pool.stream("GET", url, headers=headers, extensions={"timeout": times}) as response,
+                pool.stream("GET", url, headers=list(headers.items()), extensions={"timeout": times}) as response,
             ):
                 reply = Reply(url, response.status, httpx.Headers(response.headers))
                 if reply.status != 200:
