@@ -28,6 +28,8 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Documents"), "description", "retrieval.document"),
             (_("Uploads"), "upload_file", "retrieval.ingestjob"),
             (_("Watched folders"), "folder_open", "retrieval.watchedfolder"),
+            (_("Sites"), "language", "retrieval.site"),
+            (_("Pages of the sites"), "travel_explore", "retrieval.crawledpage"),
             (_("Golden questions"), "quiz", "retrieval.goldenquestion"),
             (_("Embedders"), "hub", "retrieval.embeddinggeneration"),
         ),

@@ -51,6 +51,12 @@ SCHEDULES = (
         minute="*/10",
     ),
     Schedule(
+        name="visit-sites",
+        task="retrieval.tasks.visit_sites",
+        description=gettext_noop("Reads the pages of the listed sites whose turn it is."),
+        minute="*/10",
+    ),
+    Schedule(
         name="recalibrate",
         task="chat.tasks.recalibrate",
         description=gettext_noop("Fits the confidence again on the questions that people judged."),

@@ -25,6 +25,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from retrieval.crawl_screens import CrawledPageAdmin, SiteAdmin
 from retrieval.documents import delete_document, set_groups, set_labels
 from retrieval.embedder_screen import EmbeddingGenerationAdmin
 from retrieval.exceptions import DocumentRejected
@@ -34,7 +35,15 @@ from retrieval.golden_screen import GoldenQuestionAdmin
 from retrieval.models import Document, IngestJob
 from retrieval.uploads import accept_upload
 
-__all__ = ["DocumentAdmin", "EmbeddingGenerationAdmin", "GoldenQuestionAdmin", "IngestJobAdmin", "WatchedFolderAdmin"]
+__all__ = [
+    "CrawledPageAdmin",
+    "DocumentAdmin",
+    "EmbeddingGenerationAdmin",
+    "GoldenQuestionAdmin",
+    "IngestJobAdmin",
+    "SiteAdmin",
+    "WatchedFolderAdmin",
+]
 
 STATE_LABELS = {
     "ready": "success",

@@ -140,6 +140,15 @@ def ingest_text(
     return _ingest_document(parsed, origin, place, Progress(origin.source, 1, 1), _silent)
 
 
+def ingest_page(parsed: ParsedDocument, *, url: str, size_bytes: int, place: Place) -> DocumentOutcome:
+    """Bring in a page of the web that was parsed already; its address is its source.
+
+    Its identity is its text, not its bytes: many sites send other bytes each time. Raises `EmbeddingFailed`.
+    """
+    origin = Origin(url, parsed.title, parsed.media_type, _digest_of(parsed), size_bytes, url)
+    return _ingest_document(parsed, origin, place, Progress(url, 1, 1), _silent)
+
+
 def delete_collection(name: str, *, tenant: str | None = None) -> int:
     """Remove a collection with all it holds; returns the number of documents."""
     here = {"tenant": tenant or settings.PRIMARY_TENANT_ID, "collection": name}

@@ -11,6 +11,8 @@ from celery.utils.log import get_task_logger
 from django.utils import timezone
 
 from retrieval import building, refreshing, restoring, uploads, versions
+from retrieval.crawling import visiting
+from retrieval.crawling.sites import due_sites
 from retrieval.exceptions import EmbeddingFailed, GenerationRefused, VersionRefused
 from retrieval.models import EmbeddingGeneration
 
@@ -66,3 +68,21 @@ def take_up_building(**about: Any) -> None:
     unfinished = EmbeddingGeneration.objects.filter(state=EmbeddingGeneration.State.BUILDING, error="")
     for generation_id in unfinished.values_list("pk", flat=True):
         build_generation.delay(generation_id)
+
+
+@shared_task(name="retrieval.tasks.visit_sites", ignore_result=True)
+def visit_sites() -> None:
+    """Have every site visited that is due, or whose visit was cut short."""
+    for site_id in due_sites(timezone.now()):
+        visit_site.delay(site_id)
+
+
+@shared_task(name="retrieval.tasks.visit_site", ignore_result=True, acks_late=True)
+def visit_site(site_id: int, forced: bool = False) -> None:
+    """Visit one site for a while, and go on later with what is left."""
+    try:
+        wait_s = visiting.visit(site_id, forced=forced)
+    except visiting.SiteBusy:
+        return  # another worker is at it
+    if wait_s is not None:
+        visit_site.apply_async((site_id,), countdown=wait_s)

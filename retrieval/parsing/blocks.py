@@ -69,6 +69,17 @@ class ParsedDocument:
     part: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the web. `document` is None for one without text of its own; `links` and `canonical` are whole
+    addresses as they stand in it; `noindex` is its wish not to be found."""
+
+    document: ParsedDocument | None
+    links: tuple[str, ...] = ()
+    canonical: str = ""
+    noindex: bool = False
+
+
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 LIST_ITEM = re.compile(r"[-•*–▪]\s|\d{1,3}[.)]\s|[a-z]\)\s|Art\. |§")

@@ -35,7 +35,7 @@ def parse(path: Path, name: str, limits: Limits) -> list[ParsedDocument]:
     if not data.strip():
         raise Unparsable(RejectionCode.EMPTY)
     kind = _kind(data, Path(name).suffix.lower(), limits)
-    return [_finished(document, name, limits) for document in _parsed(data, kind, _title_of(name), limits)]
+    return [finished(document, name, limits) for document in _parsed(data, kind, _title_of(name), limits)]
 
 
 def _kind(data: bytes, extension: str, limits: Limits) -> str:
@@ -103,6 +103,7 @@ def _first_heading(blocks: list[Block]) -> str:
     return min(headings, key=lambda block: block.level).text if headings else ""
 
 
-def _finished(document: ParsedDocument, name: str, limits: Limits) -> ParsedDocument:
+def finished(document: ParsedDocument, name: str, limits: Limits) -> ParsedDocument:
+    """Clean text under a title, the name where it has none. Raises `Unparsable`."""
     title = re.sub(r"\s+", " ", clean(document.title))[:300] or Path(name).stem
     return ParsedDocument(title, document.media_type, cleaned(document.blocks, limits), document.part)

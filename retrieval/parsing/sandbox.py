@@ -1,6 +1,7 @@
 """Parsing in a process that can be killed: a hostile file costs its time limit and its memory limit, nothing else.
 
-The process reads one request a line (`{"path", "name", "limits"}`) and answers one line. It dies by its own alarm when
+The process reads one request a line (`{"path", "name", "limits"}`, a page's with `url` and `charset` for `name`) and
+answers one line. It dies by its own alarm when
 a file takes too long, which stops C code too, and with its parent, since its input ends.
 """
 
@@ -16,7 +17,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, RejectionCode, Unparsable
+from retrieval.parsing.blocks import Block, BlockKind, Limits, Page, ParsedDocument, RejectionCode, Unparsable
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,10 +41,21 @@ class Parser:
 
     def parse(self, path: Path, *, name: str = "") -> list[ParsedDocument]:
         """The documents in the file; raises `Unparsable`. `name` stands for the file's own where it differs."""
+        return _documents(self._ask({"path": str(path.resolve()), "name": name or path.name}))
+
+    def page(self, path: Path, *, url: str, charset: str = "") -> Page:
+        """A page of the web that lies in a file; raises `Unparsable`."""
+        answer = self._ask({"path": str(path.resolve()), "url": url, "charset": charset})
+        said = answer["page"]
+        assert isinstance(said, dict)  # noqa: S101 - our own process wrote it
+        document = next(iter(_documents(answer)), None)
+        return Page(document, tuple(said["links"]), said["canonical"], said["noindex"])
+
+    def _ask(self, request: dict[str, object]) -> dict[str, object]:
         process = self._running()
         assert process.stdin is not None  # noqa: S101 - both are pipes, see `_running`
         assert process.stdout is not None  # noqa: S101
-        request = {"path": str(path.resolve()), "name": name or path.name, "limits": asdict(self.limits)}
+        request |= {"limits": asdict(self.limits)}
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
@@ -52,7 +64,7 @@ class Parser:
             raise self._death() from exc
         if not answer.endswith("\n"):
             raise self._death()
-        return _read_answer(json.loads(answer))
+        return _accepted(json.loads(answer))
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
@@ -77,9 +89,13 @@ class Parser:
         return Unparsable(RejectionCode.UNREADABLE, f"the parsing process died with {code}")
 
 
-def _read_answer(answer: dict[str, object]) -> list[ParsedDocument]:
+def _accepted(answer: dict[str, object]) -> dict[str, object]:
     if "code" in answer:
         raise Unparsable(RejectionCode(str(answer["code"])), str(answer["detail"]))
+    return answer
+
+
+def _documents(answer: dict[str, object]) -> list[ParsedDocument]:
     documents = answer["documents"]
     assert isinstance(documents, list)  # noqa: S101 - our own process wrote it
     return [
@@ -103,33 +119,41 @@ def _serve() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         signal.alarm(limits.seconds)
-        answer = json.dumps(_answer(Path(request["path"]), request["name"], limits), ensure_ascii=True)
+        answer = json.dumps(_answer(request, limits), ensure_ascii=True)
         signal.alarm(0)
         answers.write(answer + "\n")
         answers.flush()
 
 
-def _answer(path: Path, name: str, limits: Limits) -> dict[str, object]:
-    from retrieval.parsing.formats import parse
-
+def _answer(request: dict[str, str], limits: Limits) -> dict[str, object]:
     try:
-        documents = parse(path, name, limits)
+        return _parsed(request, limits)
     except Unparsable as exc:
         return {"code": exc.code, "detail": exc.detail}
     except MemoryError:
         return {"code": RejectionCode.TOO_LARGE, "detail": "out of memory"}
     except Exception as exc:  # noqa: BLE001 - the edge of the process: whatever a library raises, the file is unreadable
         return {"code": RejectionCode.UNREADABLE, "detail": f"{type(exc).__name__}: {exc}"}
+
+
+def _parsed(request: dict[str, str], limits: Limits) -> dict[str, object]:
+    if "url" in request:
+        from retrieval.parsing.pages import read_page
+
+        page = read_page(Path(request["path"]), request["url"], request["charset"], limits)
+        said = {"links": page.links, "canonical": page.canonical, "noindex": page.noindex}
+        return {"documents": [_plain(page.document)] if page.document else [], "page": said}
+    from retrieval.parsing.formats import parse
+
+    return {"documents": [_plain(found) for found in parse(Path(request["path"]), request["name"], limits)]}
+
+
+def _plain(document: ParsedDocument) -> dict[str, object]:
     return {
-        "documents": [
-            {
-                "title": document.title,
-                "media_type": document.media_type,
-                "part": document.part,
-                "blocks": [(block.kind, block.text, block.level, block.page) for block in document.blocks],
-            }
-            for document in documents
-        ]
+        "title": document.title,
+        "media_type": document.media_type,
+        "part": document.part,
+        "blocks": [(block.kind, block.text, block.level, block.page) for block in document.blocks],
     }
 
 

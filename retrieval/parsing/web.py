@@ -24,12 +24,21 @@ FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
 
 def parse_html(data: bytes) -> tuple[str, list[Block]]:
     """Title (may be empty) and blocks; navigation, forms, scripts and hidden elements are left out."""
-    declared = EncodingDetector.find_declared_encoding(data[:4096], is_html=True)
+    return _titled_blocks_of(text_of(data))
+
+
+def text_of(data: bytes, charset: str = "") -> str:
+    """HTML decoded as the server said (`charset`), else as the page says, else by looking at it."""
+    declared = charset or EncodingDetector.find_declared_encoding(data[:4096], is_html=True)
     try:
-        text = data.decode(declared or "utf-8")
+        return data.decode(declared or "utf-8")
     except (UnicodeDecodeError, LookupError):
-        text = decode(data)
-    return _blocks_of(text)
+        return decode(data)
+
+
+def blocks_of(html: str) -> list[Block]:
+    """The blocks alone."""
+    return _titled_blocks_of(html)[1]
 
 
 def parse_markdown(data: bytes) -> tuple[str, list[Block]]:
@@ -37,12 +46,12 @@ def parse_markdown(data: bytes) -> tuple[str, list[Block]]:
     text = decode(data)
     front = FRONT_MATTER.match(text)
     html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text[front.end() :] if front else text)
-    title, blocks = _blocks_of(html)
+    title, blocks = _titled_blocks_of(html)
     named = FRONT_TITLE.search(front.group(1)) if front else None
     return named.group(1) if named else title, blocks
 
 
-def _blocks_of(html: str) -> tuple[str, list[Block]]:
+def _titled_blocks_of(html: str) -> tuple[str, list[Block]]:
     soup = BeautifulSoup(html, "lxml")
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for element in soup.find_all(NOT_CONTENT):

