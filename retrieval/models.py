@@ -48,6 +48,7 @@ class Document(models.Model):
     class State(models.TextChoices):
         READY = "ready", _("ready")
         OUTDATED = "outdated", _("outdated: the newer file could not be read")
+        NEEDS_OCR = "needs_ocr", _("needs OCR: scanned pages could not be read")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.TextField(_("tenant"))

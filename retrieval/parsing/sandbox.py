@@ -13,10 +13,11 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, RejectionCode, Unparsable
+from retrieval.parsing.blocks import Block, BlockKind, Gap, Limits, ParsedDocument, RejectionCode, Unparsable
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ class Parser:
 
     def __exit__(self, *raised: object) -> None:
         if self._process is not None:
-            self._process.kill()
+            self._end_group()
             self._process.communicate()
             self._process = None
 
@@ -68,8 +69,15 @@ class Parser:
             )
         return self._process
 
+    def _end_group(self) -> None:
+        """The process and a text recognition that it may have started; its number is its own until it is waited for."""
+        assert self._process is not None  # noqa: S101
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def _death(self) -> Unparsable:
         assert self._process is not None  # noqa: S101 - it has just failed to answer
+        self._end_group()
         code = self._process.wait()
         self._process = None
         if code == -signal.SIGALRM:
@@ -88,6 +96,7 @@ def _read_answer(answer: dict[str, object]) -> list[ParsedDocument]:
             document["media_type"],
             tuple(Block(BlockKind(kind), text, level, page) for kind, text, level, page in document["blocks"]),
             document["part"],
+            tuple(Gap(RejectionCode(code), name, tuple(pages)) for code, name, pages in document["gaps"]),
         )
         for document in documents
     ]
@@ -116,10 +125,10 @@ def _answer(path: Path, name: str, limits: Limits) -> dict[str, object]:
         documents = parse(path, name, limits)
     except Unparsable as exc:
         return {"code": exc.code, "detail": exc.detail}
+    except OSError as exc:
+        return {"code": RejectionCode.UNREADABLE, "detail": str(exc)}
     except MemoryError:
         return {"code": RejectionCode.TOO_LARGE, "detail": "out of memory"}
-    except Exception as exc:  # noqa: BLE001 - the edge of the process: whatever a library raises, the file is unreadable
-        return {"code": RejectionCode.UNREADABLE, "detail": f"{type(exc).__name__}: {exc}"}
     return {
         "documents": [
             {
@@ -127,6 +136,7 @@ def _answer(path: Path, name: str, limits: Limits) -> dict[str, object]:
                 "media_type": document.media_type,
                 "part": document.part,
                 "blocks": [(block.kind, block.text, block.level, block.page) for block in document.blocks],
+                "gaps": [(gap.code, gap.name, gap.pages) for gap in document.gaps],
             }
             for document in documents
         ]

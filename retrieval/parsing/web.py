@@ -18,6 +18,7 @@ BLOCKS = frozenset(
     "address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2 h3 h4 h5 h6 header "
     "hr html li main ol p pre section summary table ul".split()
 )
+MOST_SPANNED = 100
 FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.DOTALL)
 FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
 
@@ -29,7 +30,7 @@ def parse_html(data: bytes) -> tuple[str, list[Block]]:
         text = data.decode(declared or "utf-8")
     except (UnicodeDecodeError, LookupError):
         text = decode(data)
-    return _blocks_of(text)
+    return blocks_of_html(text)
 
 
 def parse_markdown(data: bytes) -> tuple[str, list[Block]]:
@@ -37,12 +38,13 @@ def parse_markdown(data: bytes) -> tuple[str, list[Block]]:
     text = decode(data)
     front = FRONT_MATTER.match(text)
     html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text[front.end() :] if front else text)
-    title, blocks = _blocks_of(html)
+    title, blocks = blocks_of_html(html)
     named = FRONT_TITLE.search(front.group(1)) if front else None
     return named.group(1) if named else title, blocks
 
 
-def _blocks_of(html: str) -> tuple[str, list[Block]]:
+def blocks_of_html(html: str) -> tuple[str, list[Block]]:
+    """As `parse_html`, of text that is decoded."""
     soup = BeautifulSoup(html, "lxml")
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for element in soup.find_all(NOT_CONTENT):
@@ -110,5 +112,36 @@ def _definitions(element: Tag) -> Iterator[Block]:
 def _table(element: Tag) -> Iterator[Block]:
     if element.caption:
         yield Block(BlockKind.PARAGRAPH, element.caption.get_text(" ", strip=True))
-    rows = [[cell.get_text(" ", strip=True) for cell in row.find_all(["td", "th"])] for row in element.find_all("tr")]
-    yield from table_blocks(rows)
+    yield from table_blocks(_grid(element))
+
+
+def _grid(table: Tag) -> Iterator[list[str]]:
+    """Rows with a cell a column: one that spans rows is repeated in each, so that each can be read alone; one that
+    spans columns stands in its first."""
+    below: dict[int, tuple[int, str]] = {}  # column: how many rows more, and what stands there
+    for row in table.find_all("tr"):
+        cells: list[str] = []
+        for cell in row.find_all(["td", "th"]):
+            while len(cells) in below:
+                cells.append(_taken(below, len(cells)))
+            text = cell.get_text(" ", strip=True)
+            for offset in range(_span(cell, "colspan")):
+                shown = "" if offset else text
+                if (rows := _span(cell, "rowspan")) > 1:
+                    below[len(cells)] = rows - 1, shown
+                cells.append(shown)
+        while len(cells) in below:
+            cells.append(_taken(below, len(cells)))
+        yield cells
+
+
+def _taken(below: dict[int, tuple[int, str]], column: int) -> str:
+    rows, text = below.pop(column)
+    if rows > 1:
+        below[column] = rows - 1, text
+    return text
+
+
+def _span(cell: Tag, name: str) -> int:
+    value = str(cell.get(name, "1"))
+    return min(max(int(value), 1), MOST_SPANNED) if value.isdecimal() else 1
