@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from retrieval.parsing.blocks import RejectionCode
 
-__all__ = ["DocumentRejected", "EmbeddingFailed", "RejectionCode", "RetrievalError", "SearchFailed"]
+__all__ = ["DocumentRejected", "EmbeddingFailed", "PassageGone", "RejectionCode", "RetrievalError", "SearchFailed"]
 
 
 SENTENCES = {
@@ -51,6 +51,10 @@ class DocumentRejected(RetrievalError):
 
 class EmbeddingFailed(RetrievalError):
     """The embedder could not be loaded or did not give vectors."""
+
+
+class PassageGone(RetrievalError):
+    """A passage that somebody saw is there no more."""
 
 
 class SearchFailed(RetrievalError):
