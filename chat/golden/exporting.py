@@ -22,7 +22,7 @@ def export_questions(form: str) -> bytes:
 
 
 def _as_line(row: GoldenQuestion) -> dict[str, object]:
-    line = {
+    line: dict[str, object] = {
         "question": row.question,
         "answers": row.answers,
         "answerable": row.answerable,

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from chat.conversations import questions_before
+from chat.evaluation.measures import plain_reply
 from chat.followups import readings
 from retrieval.models import Document, GoldenQuestion
 from telemetry.corrections import corrections_of
@@ -63,10 +64,10 @@ def golden_made_from(event_id: UUID) -> int | None:
 
 
 def _said_right(card: ReviewCard, event_id: UUID, tenant: str) -> tuple[str, ...]:
-    """What staff wrote, else an asker; as one answer, whose line ends would make several."""
+    """What staff wrote, else an asker, without citations; as one answer, whose line ends would make several."""
     better = corrections_of([event_id], tenant).get(event_id, "")
     askers = [feedback.correction for feedback in card.path.feedback if feedback.correction]
-    text = " ".join((better or next(iter(askers), "")).split())
+    text = " ".join(plain_reply(better or next(iter(askers), "")).split())
     return (text,) if text else ()
 
 

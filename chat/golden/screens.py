@@ -18,6 +18,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from unfold.widgets import (
+    UnfoldAdminNullBooleanSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from chat.exceptions import GoldenFileInvalid
 from chat.golden.exporting import FORMS, export_questions
@@ -40,6 +45,11 @@ class FromAnswerForm(GoldenForm):
 
     class Meta(GoldenForm.Meta):
         fields = ("question", "answers", "answerable", "kind", "earlier")
+        widgets = {
+            "question": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+            "answerable": UnfoldAdminNullBooleanSelectWidget(),
+            "kind": UnfoldAdminTextInputWidget(),
+        }
 
     def __init__(self, draft: Draft, data: Any = None) -> None:
         initial = {"question": draft.question, "answers": list(draft.answers), "earlier": list(draft.earlier)}

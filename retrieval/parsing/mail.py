@@ -8,7 +8,6 @@ from dataclasses import replace
 from email import policy
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
-from typing import cast
 
 from retrieval.parsing.blocks import Block, BlockKind, Gap, Limits, RejectionCode, Unparsable
 from retrieval.parsing.plain import decode, parse_text
@@ -39,7 +38,7 @@ def _parts_of(message: EmailMessage, limits: Limits, depth: int) -> tuple[str, l
         try:
             if number > MOST_ATTACHED or depth >= DEEPEST:
                 raise Unparsable(RejectionCode.TOO_LARGE, "too many attachments, or too deep")
-            found, unread = _attachment(cast(EmailMessage, part), name, limits, depth + 1)
+            found, unread = _attachment(part, name, limits, depth + 1)
         except Unparsable as exc:
             gaps.append(Gap(exc.code, name))
             continue
