@@ -29,11 +29,19 @@ class AionAdminSite(UnfoldAdminSite):
         """The panel's addresses before the models' own."""
         from aion.lineage_views import adapter_lineage, answer_lineage
         from aion.panel_views import check_now, panel_action
+        from chat.golden import screens
+        from chat.golden.quality_screen import quality_page
+        from chat.search_screen import search_page
 
         lineage = self.admin_view(adapter_lineage)
         own = [
             path("lineage/adapter/<int:adapter_id>/", lineage, name="panel_lineage_adapter"),
             path("lineage/<uuid:event_id>/", self.admin_view(answer_lineage), name="panel_lineage"),
+            path("golden/answer/<uuid:event_id>/", self.admin_view(screens.from_answer), name="golden_from_answer"),
+            path("golden/import/", self.admin_view(screens.import_file), name="golden_import"),
+            path("golden/export/<str:form>/", self.admin_view(screens.export_file), name="golden_export"),
+            path("golden/quality/", self.admin_view(quality_page), name="panel_search_quality"),
+            path("search/", self.admin_view(search_page), name="panel_search"),
             path("panel/status/", self.admin_view(check_now), name="panel_status"),
             path("panel/<slug:slug>/", self.admin_view(panel_action), name="panel_action"),
         ]

@@ -78,6 +78,13 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
 
 # pages that are no list, above the list of their "app.model": (title, material icon, name of the address, permission)
 PAGES: Mapping[str, tuple[Promise, str, str, str]] = {
+    "retrieval.document": (_("Try the search"), "search", "admin:panel_search", "retrieval.view_document"),
+    "retrieval.goldenquestion": (
+        _("Search quality"),
+        "monitoring",
+        "admin:panel_search_quality",
+        "retrieval.view_goldenquestion",
+    ),
     "telemetry.review": (_("Review queue"), "rate_review", "admin:telemetry_review_queue", "telemetry.review_answers"),
 }
 

@@ -38,6 +38,13 @@ SCHEDULES = (
         hour="3",
     ),
     Schedule(
+        name="measure-retrieval",
+        task="chat.tasks.measure_retrieval",
+        description=gettext_noop("Measures how well golden questions find their passages."),
+        minute="45",
+        hour="2",
+    ),
+    Schedule(
         name="autopilot",
         task="aion.tasks.autopilot",
         description=gettext_noop("Trains on what was reviewed, and lets a better adapter serve, where it is worth it."),

@@ -17,6 +17,7 @@ PAGE = BASE_DIR / "docs" / "benchmarks.md"
 BENCHMARKS = (
     "path",
     "ingestion",
+    "hostile_files",
     "retrieval",
     "scale",
     "gate",

@@ -33,6 +33,15 @@ def rename_conversation(conversation_id: UUID, *, user_id: int, title: str) -> d
     return _summary(row)
 
 
+def questions_before(event_id: UUID) -> tuple[str, ...]:
+    """What was asked in its conversation before the answer with this id was given, oldest first."""
+    answer = Message.objects.filter(event_id=event_id, conversation__tenant=settings.PRIMARY_TENANT_ID).first()
+    if answer is None:
+        return ()
+    asked = answer.conversation.messages.filter(role=Message.Role.USER, pk__lt=answer.pk).order_by("pk")
+    return tuple(asked.values_list("text", flat=True))[:-1]  # the last is the question itself
+
+
 def delete_conversation(conversation_id: UUID, *, user_id: int) -> None:
     """Delete it with its turns. Raises `Http404`."""
     _one(conversation_id, user_id).delete()

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chat import drafts, nightly
 from chat.examination import examine
+from chat.golden import quality
 from inference.backends.serving import ServingEngine
 from inference.exceptions import EngineBusy, EngineUnavailable, ExaminationRefused
 from retrieval.exceptions import RetrievalError
@@ -58,3 +59,17 @@ def recalibrate() -> None:
     """Fit both probabilities again where there is enough to learn from."""
     for refit in (nightly.refit_confidence, nightly.refit_correctness):
         logger.info("%s: %s", refit.__name__, refit(timezone.now()).said)
+
+
+@shared_task
+def measure_retrieval() -> None:
+    """Search the golden questions and keep how well they find their passages as today's figures."""
+    try:
+        row = quality.measure(timezone.localdate())
+    except RetrievalError as exc:
+        logger.warning("the search was not measured: %s", exc)
+        return
+    if row is None:
+        logger.info("the search was not measured: no golden question has a passage that is installed")
+        return
+    logger.info("nDCG@10 %.3f on %d golden questions", row.ndcg_at_10, row.questions)

@@ -48,6 +48,7 @@ __all__ = [
 STATE_LABELS = {
     "ready": "success",
     "outdated": "warning",
+    "needs_ocr": "warning",
     "queued": "info",
     "running": "warning",
     "done": "success",
@@ -110,7 +111,7 @@ class UploadForm(AccessForm):
 
     uploads = ManyFilesField(
         label=_("Files"),
-        help_text=_("PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV or JSON; several at once."),
+        help_text=_("PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV, JSON or e-mail (EML); several at once."),
     )
 
 
@@ -145,6 +146,10 @@ class DocumentAdmin(FreshnessPages):
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        scanned = self.get_queryset(request).filter(state=Document.State.NEEDS_OCR).count()
+        return super().changelist_view(request, {**(extra_context or {}), "scanned": scanned})
 
     def delete_model(self, request: HttpRequest, obj: Document) -> None:
         delete_document(obj.pk, tenant=obj.tenant)
@@ -214,7 +219,8 @@ class DocumentAdmin(FreshnessPages):
 
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
     def state_label(self, document: Document) -> tuple[str, Any]:
-        return document.state, {"ready": _("ready"), "outdated": _("outdated")}.get(document.state, document.state)
+        names = {"ready": _("ready"), "outdated": _("outdated"), "needs_ocr": _("needs OCR")}
+        return document.state, names.get(document.state, document.state)
 
     @display(description=_("labels"))
     def label_list(self, document: Document) -> str:

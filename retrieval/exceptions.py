@@ -14,6 +14,7 @@ __all__ = [
     "GenerationChanged",
     "GenerationRefused",
     "ModelUnusable",
+    "PassageGone",
     "RejectionCode",
     "RetrievalError",
     "SearchFailed",
@@ -29,12 +30,17 @@ SENTENCES = {
     RejectionCode.EMPTY: _(
         "The file has no text. If it is a scanned document, run it through text recognition (OCR) first."
     ),
+    RejectionCode.NEEDS_OCR: _(
+        "It needs text recognition (OCR): install Tesseract with Portuguese on the machine that AION runs on, "
+        "and send the file again."
+    ),
     RejectionCode.TOO_LARGE: _(
         "The file, or what it holds once unpacked, is larger than the limit. Split it into parts."
     ),
     RejectionCode.TOO_SLOW: _("Reading the file took longer than the limit. Split it into parts."),
     RejectionCode.UNSUPPORTED: _(
-        "This type of file is not supported. Send PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV or JSON."
+        "This type of file is not supported. "
+        "Send PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV, JSON or e-mail (EML)."
     ),
     RejectionCode.WRONG_ENCODING: _("The text's character encoding could not be recognised. Save the file as UTF-8."),
 }
@@ -70,6 +76,10 @@ class GenerationRefused(RetrievalError):
 
 class GenerationChanged(RetrievalError):
     """Another generation serves than the one whose vectors were to be stored: embed again."""
+
+
+class PassageGone(RetrievalError):
+    """A passage that somebody saw is there no more."""
 
 
 class SearchFailed(RetrievalError):

@@ -39,7 +39,16 @@ class GoldenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 
     class Meta:
         model = GoldenQuestion
-        fields = ("question", "answers", "answerable", "document", "passage", "kind", "earlier", "is_active")
+        fields: tuple[str, ...] = (
+            "question",
+            "answers",
+            "answerable",
+            "document",
+            "passage",
+            "kind",
+            "earlier",
+            "is_active",
+        )
 
     def clean(self) -> dict[str, Any]:
         """The same question twice would count twice."""

@@ -20,8 +20,10 @@ from django.utils.translation import gettext as _
 from retrieval.chunking import ChunkedDocument, chunk, embedded_text
 from retrieval.embeddings import Embedder
 from retrieval.exceptions import DocumentRejected, GenerationChanged, RejectionCode
+from retrieval.gaps import needs_ocr, told
 from retrieval.generations import serving_generation
 from retrieval.models import Document, Shelf
+from retrieval.parsing import ocr
 from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, Unparsable
 from retrieval.parsing.formats import MEDIA_TYPES
 from retrieval.parsing.sandbox import Parser
@@ -41,7 +43,8 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DocumentOutcome:
-    """What became of one document. `code` and `reason` say why it was skipped, `reason` also what else is to know."""
+    """What became of one document. `code` and `reason` say why it was skipped, `reason` also what else is to know;
+    `code` is "needs_ocr" where it was kept though scanned pages could not be read."""
 
     path: str
     status: Status
@@ -187,7 +190,8 @@ def ingest_file(
     """As `ingest`, of one file, by a parser that the caller keeps for the next; happens as it is iterated."""
     try:
         size, digest = _measured(path, parser.limits)
-        if kept := keep_same_bytes(place, Origin(source, "", "", digest, size)):
+        kept = keep_same_bytes(place, Origin(source, "", "", digest, size))
+        if kept and not (kept.needs_ocr and ocr.is_installed()):
             yield _outcome(here.path, kept)
             return
         parsed = parser.parse(path, name=name or Path(here.path).name)
@@ -198,7 +202,15 @@ def ingest_file(
     for document in parsed:
         sources.append(f"{source}{PART_MARK}{document.part}" if document.part else source)
         part_digest = _digest_of(document) if document.part else digest
-        origin = Origin(sources[-1], document.title, document.media_type, part_digest, size)
+        origin = Origin(
+            sources[-1],
+            document.title,
+            document.media_type,
+            part_digest,
+            size,
+            unread=told(document.gaps),
+            needs_ocr=needs_ocr(document.gaps),
+        )
         yield _ingest_document(document, origin, place, here, progress)
     drop_other_parts(place, source, sources)
 
@@ -226,12 +238,13 @@ def _digest_of(document: ParsedDocument) -> str:
 
 
 def rejected(path: str, source: str, place: Place, why: Unparsable) -> DocumentOutcome:
-    """Report the file; an earlier version goes on serving and says that it is outdated."""
+    """Report the file; an earlier version goes on serving and says that it is outdated, where it was read whole."""
     rejection = DocumentRejected(why.code, why.detail)
     log.warning("%s was not ingested: %s (%s)", path, why.code, why.detail)
     old = find_source(place, source)
     if old is not None:
-        Document.objects.filter(pk=old.pk).update(state=Document.State.OUTDATED, error=str(rejection))
+        read = Document.objects.filter(pk=old.pk).exclude(state=Document.State.NEEDS_OCR)
+        read.update(state=Document.State.OUTDATED, error=str(rejection))
     return DocumentOutcome(path, Status.SKIPPED, code=why.code, reason=str(rejection))
 
 
@@ -240,7 +253,8 @@ def _ingest_document(
 ) -> DocumentOutcome:
     while True:
         generation, embedder = serving_generation()
-        if kept := keep_same_bytes(place, origin):
+        kept = keep_same_bytes(place, origin)
+        if kept and (origin.needs_ocr or not kept.needs_ocr):
             return _outcome(here.path, kept)
         content = chunk(document.blocks, title=document.title, count_tokens=embedder.token_count)
         vectors = embedded(document.title, content, embedder, here, progress)
@@ -276,4 +290,6 @@ def _outcome(path: str, stored: Stored) -> DocumentOutcome:
     elif stored.was == "marked otherwise":
         reason = _("The same content is already stored as “%(title)s”, whose labels and groups were not changed.")
         reason %= {"title": stored.title}
-    return DocumentOutcome(path, status, stored.title, stored.document_id, stored.chunks, reason=reason)
+    reason = " ".join(filter(None, (reason, stored.unread)))
+    code = RejectionCode.NEEDS_OCR if stored.needs_ocr else ""
+    return DocumentOutcome(path, status, stored.title, stored.document_id, stored.chunks, code=code, reason=reason)

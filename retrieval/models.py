@@ -13,8 +13,8 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from pgvector.django import HalfVectorField
 from simple_history.models import HistoricalRecords
 
@@ -56,6 +56,7 @@ class Document(models.Model):
     class State(models.TextChoices):
         READY = "ready", _("ready")
         OUTDATED = "outdated", _("outdated: the newer file could not be read")
+        NEEDS_OCR = "needs_ocr", _("needs OCR: scanned pages could not be read")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.TextField(_("tenant"))
@@ -389,7 +390,54 @@ class GoldenQuestion(models.Model):
         verbose_name_plural = _("golden questions")
 
     def __str__(self) -> str:
-        return self.question
+        """What a person asked is not repeated in the audit trail, which keeps this when the question is erased."""
+        if self.event_id is None:
+            return self.question
+        return gettext("golden question %(number)s, made from an answer") % {"number": self.pk}
+
+
+class Judgement(models.Model):
+    """What staff said of a passage found for a golden question; its text is copied, since passages are made anew."""
+
+    question = models.ForeignKey(GoldenQuestion, models.CASCADE, related_name="judgements")
+    document = models.TextField()
+    passage = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    relevant = models.BooleanField()
+    judged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    judged_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["question", "sha256"], name="retrieval_one_judgement_a_passage")]
+        verbose_name = _("judgement")
+        verbose_name_plural = _("judgements")
+
+    def __str__(self) -> str:
+        return f"{self.question_id}/{self.sha256[:8]}"
+
+
+class RetrievalMetric(models.Model):
+    """How well golden questions found their passages on a day; `intervals` holds [low, high] by figure."""
+
+    tenant = models.TextField()
+    day = models.DateField()
+    questions = models.IntegerField()
+    ndcg_at_10 = models.FloatField()
+    mrr = models.FloatField()
+    r_at_8 = models.FloatField()
+    intervals = models.JSONField(default=dict)
+    measured_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["tenant", "day"], name="retrieval_one_metric_a_day")]
+        ordering = ("day",)
+        verbose_name = _("search quality of a day")
+        verbose_name_plural = _("search quality by day")
+
+    def __str__(self) -> str:
+        return self.day.isoformat()
 
 
 class Site(models.Model):

@@ -35,7 +35,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a document was made from; `source` is its identity within a collection, `sha256` that of its bytes."""
+    """What a document was made from; `source` is its identity within a collection, `sha256` that of its bytes.
+    `unread` says what of it could not be read, `needs_ocr` that text recognition would."""
 
     source: str
     title: str
@@ -43,17 +44,22 @@ class Origin:
     sha256: str
     size_bytes: int
     url: str = ""
+    unread: str = ""
+    needs_ocr: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """The document that holds these bytes; `was` is "new", "replaced", "unchanged" or another source's "duplicate",
-    "marked otherwise" where that one lacks a label or a group that was named now."""
+    "marked otherwise" where that one lacks a label or a group that was named now. `unread` and `needs_ocr` as in
+    `Origin`."""
 
     document_id: uuid.UUID
     title: str
     was: str
     chunks: int
+    unread: str = ""
+    needs_ocr: bool = False
 
 
 def find_same_bytes(place: Place, sha256: str) -> Document | None:
@@ -91,21 +97,24 @@ def store(place: Place, origin: Origin, content: ChunkedDocument, vectors: Vecto
     """Store the document in one transaction; `vectors` is (chunks, dimensions).
 
     An earlier version of the same source is replaced and keeps its id and dates, and its labels and groups where
-    `place` names none, so that a re-read never opens a document that somebody closed. What it said is kept. Raises
-    `GenerationChanged` where `generation` serves no more.
+    `place` names none, so that a re-read never opens a document that somebody closed. What it said is kept. One whose
+    scanned pages could not be read is replaced by the same bytes, once they can be. Raises `GenerationChanged` where
+    `generation` serves no more.
     """
     with transaction.atomic():
         keep_serving(generation)
         lock(place, origin)
-        if kept := _same_bytes_kept(place, origin):
+        kept = _same_bytes_kept(place, origin)
+        if kept and (origin.needs_ocr or not kept.needs_ocr):
             return kept
-        old = find_source(place, origin.source)
+        old = Document.objects.get(pk=kept.document_id) if kept else find_source(place, origin.source)
         document = _write_document(place, origin, content, old)
         chunks = _write_chunks(document, content.chunks)
         document.term_count = _write_postings(document, chunks)
         document.save(update_fields=["term_count"])
         _write_embeddings(document, chunks, vectors, generation)
-        return Stored(document.pk, document.title, "new" if old is None else "replaced", len(chunks))
+        was = "new" if old is None else "replaced"
+        return Stored(document.pk, document.title, was, len(chunks), origin.unread, origin.needs_ocr)
 
 
 def _same_bytes_kept(place: Place, origin: Origin) -> Stored | None:
@@ -117,14 +126,21 @@ def _same_bytes_kept(place: Place, origin: Origin) -> Stored | None:
         old.delete()
     if same.source != origin.source:
         differs = any(set(new) - set(old) for new, old in ((place.labels, same.labels), (place.groups, same.groups)))
-        return Stored(same.pk, same.title, "marked otherwise" if differs else "duplicate", same.chunk_count)
+        return _kept(same, "marked otherwise" if differs else "duplicate")
+    if same.state == Document.State.OUTDATED:
+        same.state, same.error = Document.State.READY, ""
     Document.objects.filter(pk=same.pk).update(
-        state=Document.State.READY,
-        error="",
+        state=same.state,
+        error=same.error,
         labels=list(place.labels or same.labels),
         groups=list(place.groups or same.groups),
     )
-    return Stored(same.pk, same.title, "unchanged", same.chunk_count)
+    return _kept(same, "unchanged")
+
+
+def _kept(document: Document, was: str) -> Stored:
+    needs_ocr = document.state == Document.State.NEEDS_OCR
+    return Stored(document.pk, document.title, was, document.chunk_count, document.error, needs_ocr)
 
 
 def lock(place: Place, origin: Origin) -> None:
@@ -149,8 +165,8 @@ def _write_document(place: Place, origin: Origin, content: ChunkedDocument, old:
     document.size_bytes = origin.size_bytes
     document.labels = list(place.labels or document.labels)
     document.groups = list(place.groups or document.groups)
-    document.state = Document.State.READY
-    document.error = ""
+    document.state = Document.State.NEEDS_OCR if origin.needs_ocr else Document.State.READY
+    document.error = origin.unread
     document.text = content.text
     document.chunk_count = len(content.chunks)
     document.save()

@@ -1,11 +1,12 @@
-"""Golden questions read from a file, in two forms: SQuAD JSON (a document a `title`, its passages the chunks) and JSON
-lines with `question`, `answers` or `answer`, optional `document`, `passage`, `answerable` (null is unknown).
+"""Golden questions read from a file, in three forms: SQuAD JSON (a document a `title`, its passages the chunks), tables
+(`chat.golden.tables`), and JSON lines with `question`, `answers` or `answer`, optional `document`, `passage`,
+`answerable` (null is unknown).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from django.utils.translation import gettext as _
 
 from chat.exceptions import GoldenFileInvalid
 from chat.golden.questions import GoldenQuestion, GoldenSet
+from chat.golden.tables import read_table
 
 
 def read_golden(path: Path) -> GoldenSet:
     """The questions in `path`. Raises `GoldenFileInvalid` with the place and what is wrong with it."""
+    if path.suffix.lower() == ".csv":
+        return _filled(_from_rows(path.name, read_table(path)))
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as exc:
@@ -31,9 +35,12 @@ def read_golden(path: Path) -> GoldenSet:
     except (ValueError, RecursionError):
         whole = None
     is_squad = isinstance(whole, dict) and "data" in whole
-    golden = _from_squad(path.name, whole["data"]) if is_squad else _from_lines(path.name, text)
+    return _filled(_from_squad(path.name, whole["data"]) if is_squad else _from_rows(path.name, _lines(text)))
+
+
+def _filled(golden: GoldenSet) -> GoldenSet:
     if not golden.questions:
-        raise GoldenFileInvalid(_("%(name)s holds no question.") % {"name": path.name})
+        raise GoldenFileInvalid(_("%(name)s holds no question.") % {"name": golden.name})
     return golden
 
 
@@ -77,14 +84,22 @@ def _squad_question(qa: Mapping[str, Any], title: str, passage: str, where: str)
     )
 
 
-def _from_lines(name: str, text: str) -> GoldenSet:
+def _lines(text: str) -> Iterator[tuple[int, object]]:
+    """Numbered from 1. What is no JSON is None."""
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would cut at characters JSON may hold
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError):
+                yield number, None
+
+
+def _from_rows(name: str, rows: Iterable[tuple[int, object]]) -> GoldenSet:
     questions: list[GoldenQuestion] = []
     documents: dict[str, dict[str, None]] = {}
     titles: dict[str, str] = {}
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would cut at characters JSON may hold
-        if not line.strip():
-            continue
-        question = _line_question(line, f"{name}:{number}")
+    for number, row in rows:
+        question = _row_question(row, f"{name}:{number}")
         if question.passage and not question.document:  # a document by itself; the same passage twice is the same one
             title = titles.setdefault(question.passage, _("passage %(number)d") % {"number": len(titles) + 1})
             question = replace(question, document=title)
@@ -95,11 +110,9 @@ def _from_lines(name: str, text: str) -> GoldenSet:
     return GoldenSet(name, tuple(questions), {title: tuple(own) for title, own in documents.items()})
 
 
-def _line_question(line: str, where: str) -> GoldenQuestion:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as exc:
-        raise GoldenFileInvalid(_("%(where)s: this is not JSON.") % {"where": where}) from exc
+def _row_question(row: object, where: str) -> GoldenQuestion:
+    if row is None:
+        raise GoldenFileInvalid(_("%(where)s: this is not JSON.") % {"where": where})
     if not isinstance(row, dict) or "question" not in row:
         raise GoldenFileInvalid(_("%(where)s: each line is a JSON object with a “question”.") % {"where": where})
     answers = _answers(row, where)

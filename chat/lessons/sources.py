@@ -9,6 +9,7 @@ from typing import Literal, cast
 from uuid import UUID
 
 from chat.golden import GoldenQuestion
+from retrieval.judgements import places_judged
 from retrieval.models import GoldenQuestion as GoldenRow
 from telemetry.models import Review
 
@@ -62,6 +63,7 @@ def reviewed_answers(tenant: str, since: datetime, until: datetime) -> tuple[Rev
 def known_questions(tenant: str, until: datetime) -> tuple[KnownQuestion, ...]:
     """The golden questions in use that were there before `until`, newest first."""
     rows = GoldenRow.objects.filter(tenant=tenant, is_active=True, created_at__lt=until)
+    judged = places_judged(rows.values_list("pk", flat=True), relevant=True)
     return tuple(
         KnownQuestion(
             id=str(row.pk),
@@ -73,6 +75,7 @@ def known_questions(tenant: str, until: datetime) -> tuple[KnownQuestion, ...]:
                 answerable=row.answerable,
                 kind=row.kind,
                 earlier=tuple(row.earlier),
+                elsewhere=judged.get(row.pk, ()),
             ),
             created_at=row.created_at,
             event_id=row.event_id,

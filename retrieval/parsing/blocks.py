@@ -19,6 +19,7 @@ class RejectionCode(StrEnum):
     TOO_SLOW = "too_slow"
     UNSUPPORTED = "unsupported"
     WRONG_ENCODING = "wrong_encoding"
+    NEEDS_OCR = "needs_ocr"
 
 
 class Unparsable(Exception):
@@ -32,13 +33,16 @@ class Unparsable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Beyond these a file is refused. `unpacked_bytes` bounds what an office file may hold inside its zip."""
+    """Beyond these a file is refused. `unpacked_bytes` bounds what an office file may hold inside its zip; of scanned
+    pages at most `scanned_pages` are recognised, each within `page_seconds`, which `seconds` do not count."""
 
     file_bytes: int = 100 * 2**20
     unpacked_bytes: int = 400 * 2**20
     pages: int = 3000
     text_chars: int = 20_000_000
     seconds: int = 120
+    scanned_pages: int = 200
+    page_seconds: int = 30
     memory_bytes: int = 3 * 2**30
 
 
@@ -60,13 +64,24 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """What of a file could not be read, and why: an attachment by its `name`, or the scanned `pages` of the file."""
+
+    code: RejectionCode
+    name: str = ""
+    pages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """One document of a file. `part` is empty unless the file holds several (SQuAD: one a title)."""
+    """One document of a file. `part` is empty unless the file holds several (SQuAD: one a title). There may be no
+    blocks where the pages are scanned: then a gap says so."""
 
     title: str
     media_type: str
     blocks: tuple[Block, ...]
     part: str = ""
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

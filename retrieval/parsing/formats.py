@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
-from retrieval.parsing.blocks import Block, BlockKind, Limits, ParsedDocument, RejectionCode, Unparsable, clean, cleaned
+from retrieval.parsing.blocks import (
+    Block,
+    BlockKind,
+    Gap,
+    Limits,
+    ParsedDocument,
+    RejectionCode,
+    Unparsable,
+    clean,
+    cleaned,
+)
 
 MEDIA_TYPES = {
     ".pdf": "application/pdf",
@@ -21,6 +32,7 @@ MEDIA_TYPES = {
     ".tsv": "text/csv",
     ".json": "application/json",
     ".jsonl": "application/jsonl",
+    ".eml": "message/rfc822",
 }
 OFFICE_MEMBERS = {"word/document.xml": ".docx", "ppt/presentation.xml": ".pptx", "xl/workbook.xml": ".xlsx"}
 OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -31,11 +43,22 @@ def parse(path: Path, name: str, limits: Limits) -> list[ParsedDocument]:
     """The documents that the file holds, with clean text; `name` gives type and title. Raises `Unparsable`."""
     if path.stat().st_size > limits.file_bytes:
         raise Unparsable(RejectionCode.TOO_LARGE, f"{path.stat().st_size} bytes")
-    data = path.read_bytes()
+    return parse_bytes(path.read_bytes(), name, limits)
+
+
+def parse_bytes(data: bytes, name: str, limits: Limits, *, depth: int = 0) -> list[ParsedDocument]:
+    """As `parse`; `depth` counts the e-mails around the data. Whatever a library raises becomes `Unparsable`."""
     if not data.strip():
         raise Unparsable(RejectionCode.EMPTY)
-    kind = _kind(data, Path(name).suffix.lower(), limits)
-    return [finished(document, name, limits) for document in _parsed(data, kind, _title_of(name), limits)]
+    try:
+        kind = _kind(data, Path(name).suffix.lower(), limits)
+        return [finished(document, name, limits) for document in _parsed(data, kind, name, limits, depth)]
+    except Unparsable:
+        raise
+    except MemoryError as exc:
+        raise Unparsable(RejectionCode.TOO_LARGE, "out of memory") from exc
+    except Exception as exc:  # the edge of what was not written here: parsers raise anything for a damaged file
+        raise Unparsable(RejectionCode.UNREADABLE, f"{type(exc).__name__}: {exc}") from exc
 
 
 def _kind(data: bytes, extension: str, limits: Limits) -> str:
@@ -60,23 +83,29 @@ def _kind(data: bytes, extension: str, limits: Limits) -> str:
     return extension
 
 
-def _parsed(data: bytes, kind: str, name: str, limits: Limits) -> list[ParsedDocument]:
+def _parsed(data: bytes, kind: str, name: str, limits: Limits, depth: int) -> list[ParsedDocument]:
     """Parsers are imported when used: a text file should not wait for openpyxl."""
     if kind in (".json", ".jsonl"):
         from retrieval.parsing.plain import parse_json, parse_json_lines
 
-        return parse_json(data, name) if kind == ".json" else [parse_json_lines(data, name)]
-    title, blocks = _titled_blocks(data, kind, limits)
-    if not clean(title) and kind != ".xlsx":  # a sheet's name is not the workbook's
-        title = _first_heading(blocks)
-    return [ParsedDocument(title or name, MEDIA_TYPES[kind], tuple(blocks))]
-
-
-def _titled_blocks(data: bytes, kind: str, limits: Limits) -> tuple[str, list[Block]]:
+        return parse_json(data, _title_of(name)) if kind == ".json" else [parse_json_lines(data, _title_of(name))]
+    gaps: list[Gap] = []
     if kind == ".pdf":
         from retrieval.parsing.pdf import parse_pdf
 
-        return parse_pdf(data, limits)
+        title, blocks, gaps = parse_pdf(data, limits)
+    elif kind == ".eml":
+        from retrieval.parsing.mail import parse_mail
+
+        title, blocks, gaps = parse_mail(data, limits, depth)
+    else:
+        title, blocks = _titled_blocks(data, kind, limits)
+    if not clean(title) and kind not in (".xlsx", ".eml"):  # a sheet's name is not the workbook's
+        title = _first_heading(blocks)
+    return [ParsedDocument(title or _title_of(name), MEDIA_TYPES[kind], tuple(blocks), gaps=tuple(gaps))]
+
+
+def _titled_blocks(data: bytes, kind: str, limits: Limits) -> tuple[str, list[Block]]:
     if kind in OFFICE_MEMBERS.values():
         from retrieval.parsing import office
 
@@ -106,4 +135,5 @@ def _first_heading(blocks: list[Block]) -> str:
 def finished(document: ParsedDocument, name: str, limits: Limits) -> ParsedDocument:
     """Clean text under a title, the name where it has none. Raises `Unparsable`."""
     title = re.sub(r"\s+", " ", clean(document.title))[:300] or Path(name).stem
-    return ParsedDocument(title, document.media_type, cleaned(document.blocks, limits), document.part)
+    blocks = cleaned(document.blocks, limits) if document.blocks or not document.gaps else ()
+    return replace(document, title=title, blocks=blocks)

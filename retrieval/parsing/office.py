@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 
 import docx
-from docx.table import Table
+from docx.table import Table, _Row
 from docx.text.paragraph import Paragraph
 from openpyxl import load_workbook
 from pptx import Presentation
@@ -42,10 +42,16 @@ def parse_docx(data: bytes) -> tuple[str, list[Block]]:
     blocks: list[Block] = []
     for item in document.iter_inner_content():
         if isinstance(item, Table):
-            blocks.extend(table_blocks([[cell.text for cell in row.cells] for row in item.rows]))
+            blocks.extend(table_blocks(map(_docx_cells, item.rows)))
         else:
             blocks.append(_docx_paragraph(item))
     return document.core_properties.title or "", blocks
+
+
+def _docx_cells(row: _Row) -> list[str]:
+    """A cell that spans columns is listed once a column: its text stands in the first only."""
+    cells = row.cells
+    return ["" if at and cell._tc is cells[at - 1]._tc else cell.text for at, cell in enumerate(cells)]
 
 
 def _docx_paragraph(paragraph: Paragraph) -> Block:

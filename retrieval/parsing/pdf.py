@@ -1,4 +1,4 @@
-"""PDF: text by page; headings from the outline and from larger type; running heads and page numbers left out."""
+"""PDF: text by page; headings from larger type; running heads and page numbers left out; scanned pages recognised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError, WrongPasswordError
 
-from retrieval.parsing.blocks import LIST_ITEM, Block, BlockKind, Limits, RejectionCode, Unparsable, clean, unwrapped
+from retrieval.parsing import ocr
+from retrieval.parsing.blocks import (
+    LIST_ITEM,
+    Block,
+    BlockKind,
+    Gap,
+    Limits,
+    RejectionCode,
+    Unparsable,
+    clean,
+    unwrapped,
+)
 
 BOLD_POINTS = 0.5
 LONGEST_HEADING = 100
@@ -26,8 +37,8 @@ class Line(NamedTuple):
     size: float
 
 
-def parse_pdf(data: bytes, limits: Limits) -> tuple[str, list[Block]]:
-    """Title (may be empty) and blocks with page numbers. A scan without text gives no blocks."""
+def parse_pdf(data: bytes, limits: Limits) -> tuple[str, list[Block], list[Gap]]:
+    """Title (may be empty), blocks with page numbers, and the scanned pages that could not be recognised."""
     try:
         reader = PdfReader(io.BytesIO(data), strict=False)
         if reader.is_encrypted and not reader.decrypt(""):
@@ -40,7 +51,18 @@ def parse_pdf(data: bytes, limits: Limits) -> tuple[str, list[Block]]:
         raise Unparsable(RejectionCode.ENCRYPTED, str(exc)) from exc
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as exc:
         raise Unparsable(RejectionCode.UNREADABLE, str(exc)) from exc  # pypdf lets these through for torn files
-    return clean(title), list(_blocks(pages))
+    unread = _recognise(pages, data, limits)
+    return clean(title), list(_blocks(pages)), [Gap(RejectionCode.NEEDS_OCR, pages=unread)] if unread else []
+
+
+def _recognise(pages: list[list[Line]], data: bytes, limits: Limits) -> tuple[int, ...]:
+    """Fill in the pages that are pictures of text; the numbers of those that could not be, from 1."""
+    empty = [index for index, page in enumerate(pages) if not any(line.text for line in page)]
+    scanned = ocr.scanned(data, empty) if empty else []
+    for index, text in ocr.recognised(data, scanned, limits):
+        pages[index] = [Line(line, 0.0) for line in clean(text).split("\n")]
+        scanned.remove(index)
+    return tuple(index + 1 for index in scanned)
 
 
 def _lines(page: PageObject) -> list[Line]:

@@ -14,10 +14,11 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from retrieval.parsing.blocks import Block, BlockKind, Limits, Page, ParsedDocument, RejectionCode, Unparsable
+from retrieval.parsing.blocks import Block, BlockKind, Gap, Limits, Page, ParsedDocument, RejectionCode, Unparsable
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +36,7 @@ class Parser:
 
     def __exit__(self, *raised: object) -> None:
         if self._process is not None:
-            self._process.kill()
+            self._end_group()
             self._process.communicate()
             self._process = None
 
@@ -80,8 +81,15 @@ class Parser:
             )
         return self._process
 
+    def _end_group(self) -> None:
+        """The process and a text recognition that it may have started; its number is its own until it is waited for."""
+        assert self._process is not None  # noqa: S101
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def _death(self) -> Unparsable:
         assert self._process is not None  # noqa: S101 - it has just failed to answer
+        self._end_group()
         code = self._process.wait()
         self._process = None
         if code == -signal.SIGALRM:
@@ -104,6 +112,7 @@ def _documents(answer: dict[str, object]) -> list[ParsedDocument]:
             document["media_type"],
             tuple(Block(BlockKind(kind), text, level, page) for kind, text, level, page in document["blocks"]),
             document["part"],
+            tuple(Gap(RejectionCode(code), name, tuple(pages)) for code, name, pages in document["gaps"]),
         )
         for document in documents
     ]
@@ -130,10 +139,10 @@ def _answer(request: dict[str, str], limits: Limits) -> dict[str, object]:
         return _parsed(request, limits)
     except Unparsable as exc:
         return {"code": exc.code, "detail": exc.detail}
+    except OSError as exc:
+        return {"code": RejectionCode.UNREADABLE, "detail": str(exc)}
     except MemoryError:
         return {"code": RejectionCode.TOO_LARGE, "detail": "out of memory"}
-    except Exception as exc:  # noqa: BLE001 - the edge of the process: whatever a library raises, the file is unreadable
-        return {"code": RejectionCode.UNREADABLE, "detail": f"{type(exc).__name__}: {exc}"}
 
 
 def _parsed(request: dict[str, str], limits: Limits) -> dict[str, object]:
@@ -154,6 +163,7 @@ def _plain(document: ParsedDocument) -> dict[str, object]:
         "media_type": document.media_type,
         "part": document.part,
         "blocks": [(block.kind, block.text, block.level, block.page) for block in document.blocks],
+        "gaps": [(gap.code, gap.name, gap.pages) for gap in document.gaps],
     }
 
 

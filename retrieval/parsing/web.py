@@ -18,13 +18,14 @@ BLOCKS = frozenset(
     "address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2 h3 h4 h5 h6 header "
     "hr html li main ol p pre section summary table ul".split()
 )
+MOST_SPANNED = 100
 FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.DOTALL)
 FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
 
 
 def parse_html(data: bytes) -> tuple[str, list[Block]]:
     """Title (may be empty) and blocks; navigation, forms, scripts and hidden elements are left out."""
-    return _titled_blocks_of(text_of(data))
+    return blocks_of_html(text_of(data))
 
 
 def text_of(data: bytes, charset: str = "") -> str:
@@ -38,7 +39,7 @@ def text_of(data: bytes, charset: str = "") -> str:
 
 def blocks_of(html: str) -> list[Block]:
     """The blocks alone."""
-    return _titled_blocks_of(html)[1]
+    return blocks_of_html(html)[1]
 
 
 def parse_markdown(data: bytes) -> tuple[str, list[Block]]:
@@ -46,12 +47,13 @@ def parse_markdown(data: bytes) -> tuple[str, list[Block]]:
     text = decode(data)
     front = FRONT_MATTER.match(text)
     html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text[front.end() :] if front else text)
-    title, blocks = _titled_blocks_of(html)
+    title, blocks = blocks_of_html(html)
     named = FRONT_TITLE.search(front.group(1)) if front else None
     return named.group(1) if named else title, blocks
 
 
-def _titled_blocks_of(html: str) -> tuple[str, list[Block]]:
+def blocks_of_html(html: str) -> tuple[str, list[Block]]:
+    """As `parse_html`, of text that is decoded."""
     soup = BeautifulSoup(html, "lxml")
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for element in soup.find_all(NOT_CONTENT):
@@ -119,5 +121,36 @@ def _definitions(element: Tag) -> Iterator[Block]:
 def _table(element: Tag) -> Iterator[Block]:
     if element.caption:
         yield Block(BlockKind.PARAGRAPH, element.caption.get_text(" ", strip=True))
-    rows = [[cell.get_text(" ", strip=True) for cell in row.find_all(["td", "th"])] for row in element.find_all("tr")]
-    yield from table_blocks(rows)
+    yield from table_blocks(_grid(element))
+
+
+def _grid(table: Tag) -> Iterator[list[str]]:
+    """Rows with a cell a column: one that spans rows is repeated in each, so that each can be read alone; one that
+    spans columns stands in its first."""
+    below: dict[int, tuple[int, str]] = {}  # column: how many rows more, and what stands there
+    for row in table.find_all("tr"):
+        cells: list[str] = []
+        for cell in row.find_all(["td", "th"]):
+            while len(cells) in below:
+                cells.append(_taken(below, len(cells)))
+            text = cell.get_text(" ", strip=True)
+            for offset in range(_span(cell, "colspan")):
+                shown = "" if offset else text
+                if (rows := _span(cell, "rowspan")) > 1:
+                    below[len(cells)] = rows - 1, shown
+                cells.append(shown)
+        while len(cells) in below:
+            cells.append(_taken(below, len(cells)))
+        yield cells
+
+
+def _taken(below: dict[int, tuple[int, str]], column: int) -> str:
+    rows, text = below.pop(column)
+    if rows > 1:
+        below[column] = rows - 1, text
+    return text
+
+
+def _span(cell: Tag, name: str) -> int:
+    value = str(cell.get(name, "1"))
+    return min(max(int(value), 1), MOST_SPANNED) if value.isdecimal() else 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+from email.message import EmailMessage
 
 import docx
 import openpyxl
 from fpdf import FPDF
+from PIL import Image, ImageDraw, ImageFont
 from pptx import Presentation
 from pypdf import PdfWriter
 
@@ -23,6 +25,35 @@ def pdf(*pages: str, title: str = "") -> bytes:
             document.set_font("helvetica", size=18 if line.startswith("# ") else 11)
             document.multi_cell(0, 8, line.removeprefix("# "), new_x="LMARGIN", new_y="NEXT")
     return bytes(document.output())
+
+
+def scanned_pdf(*pages: str) -> bytes:
+    """A page a text, each a picture as a scanner makes it."""
+    document = FPDF()
+    for page in pages:
+        picture = Image.new("L", (1240, 700), 255)
+        font = ImageFont.load_default(size=34)
+        ImageDraw.Draw(picture).multiline_text((60, 60), page, fill=0, font=font, spacing=14)
+        document.add_page()
+        document.image(picture, 0, 0, 210)
+    return bytes(document.output())
+
+
+def mail(subject: str, text: str, *attached: tuple[str, bytes], html: str = "") -> bytes:
+    """From Ana to Rui; every attachment is a file of unknown type, as most programs send them."""
+    return written_mail(subject, text, *attached, html=html).as_bytes()
+
+
+def written_mail(subject: str, text: str, *attached: tuple[str, bytes], html: str = "") -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "Ana Sá <ana@casa.pt>", "rui@casa.pt", subject
+    message["Date"] = "Thu, 12 Mar 2026 14:05:00 -0300"
+    message.set_content(text)
+    if html:
+        message.add_alternative(html, subtype="html")
+    for name, data in attached:
+        message.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
+    return message
 
 
 def encrypted_pdf(text: str) -> bytes:
@@ -55,11 +86,34 @@ def sheet(rows: list[list[object]], formats: dict[str, str]) -> bytes:
     return _written(workbook.save)
 
 
+def sheets(**tables: list[list[object]]) -> bytes:
+    """A workbook of one sheet a table."""
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name, rows in tables.items():
+        sheet = workbook.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    return _written(workbook.save)
+
+
 def slides(title: str, text: str) -> bytes:
+    return deck("", (title, text))
+
+
+def deck(name: str, *texts: tuple[str, str], table: tuple[tuple[str, ...], ...] = ()) -> bytes:
+    """A slide a title and text; the table stands on the last."""
     presentation = Presentation()
-    slide = presentation.slides.add_slide(presentation.slide_layouts[1])
-    slide.shapes.title.text = title
-    slide.placeholders[1].text = text
+    presentation.core_properties.title = name
+    for title, text in texts:
+        slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+        slide.shapes.title.text = title
+        slide.placeholders[1].text = text
+    if table:
+        shown = slide.shapes.add_table(len(table), len(table[0]), 0, 0, 5_000_000, 2_000_000).table
+        for row, cells in enumerate(table):
+            for column, text in enumerate(cells):
+                shown.cell(row, column).text = text
     return _written(presentation.save)
 
 
@@ -75,3 +129,10 @@ def _written(save: object) -> bytes:
     buffer = io.BytesIO()
     save(buffer)  # type: ignore[operator]  # each library has its own type for this
     return buffer.getvalue()
+
+
+def joined_pdf(*parts: bytes) -> bytes:
+    writer = PdfWriter()
+    for part in parts:
+        writer.append(io.BytesIO(part))
+    return _written(writer.write)

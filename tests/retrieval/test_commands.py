@@ -39,7 +39,7 @@ def test_ingest_reports_in_portuguese(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"\x89PNG")
     lines = run("ingest", tmp_path).splitlines()
     assert lines[0].endswith("b.png: Este tipo de arquivo não é aceito. Envie PDF, DOCX, PPTX, XLSX, HTML, Markdown, "
-                             "texto, CSV ou JSON.")  # fmt: skip
+                             "texto, CSV, JSON ou e-mail (EML).")  # fmt: skip
     assert lines[1] == "1 documento guardado, substituídos: 0, sem mudança: 0, recusados: 1."
 
 

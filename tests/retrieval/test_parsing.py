@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import docx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -64,6 +66,28 @@ def test_a_table_row_can_be_read_alone(parsed: ParseOne) -> None:
     document = parsed("precos.docx", files.word(title="Preços", rows=rows, Tabela="Valores de 2026."))
     assert texts(document, BlockKind.ROW) == ["Passeio: Sintra; Preço: R$ 98", "Passeio: Évora; Preço: R$ 112"]
     assert texts(document, BlockKind.HEADING) == ["Tabela"]
+
+
+def test_cells_that_span_keep_every_row_readable(parsed: ParseOne) -> None:
+    html = (
+        "<table><tr><th>Cidade<th>Dia<th>Preço<tr><td rowspan=2>Lisboa<td>seg<td>10<tr><td>ter<td>20"
+        "<tr><td colspan=2>Porto<td>30<tr><td rowspan=999999999>Faro<td>qua<td>40</table>"
+    )
+    assert texts(parsed("t.html", html), BlockKind.ROW) == [
+        "Cidade: Lisboa; Dia: seg; Preço: 10",
+        "Cidade: Lisboa; Dia: ter; Preço: 20",
+        "Cidade: Porto; Preço: 30",
+        "Cidade: Faro; Dia: qua; Preço: 40",
+    ]
+    document = docx.Document()
+    table = document.add_table(2, 3)
+    for cell, text in zip(table.rows[0].cells, ("Cidade", "Dia", "Preço"), strict=True):
+        cell.text = text
+    table.cell(1, 0).merge(table.cell(1, 1)).text = "Porto"
+    table.cell(1, 2).text = "30"
+    buffer = io.BytesIO()
+    document.save(buffer)
+    assert texts(parsed("t.docx", buffer.getvalue()), BlockKind.ROW) == ["Cidade: Porto; Preço: 30"]
 
 
 def test_a_sheet_shows_its_values_as_a_reader_sees_them(parsed: ParseOne) -> None:

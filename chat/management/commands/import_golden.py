@@ -16,9 +16,9 @@ from chat.golden.importing import import_questions
 
 class Command(BaseCommand):
     help = (
-        "Add the golden questions of FILE (SQuAD JSON, or JSON lines with question, answers, document, passage, "
-        "answerable) to those that trainings learn from and adapters are examined on. Questions that are there "
-        "already stay as they are, so running it again changes nothing."
+        "Add the golden questions of FILE (SQuAD JSON, or JSON lines or a CSV table with question, answers, document, "
+        "passage, answerable) to those that trainings learn from and adapters are examined on. Questions that "
+        "are there already stay as they are, so running it again changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from retrieval.ingestion import DocumentOutcome, IngestReport, Progress, Status,
 HELP = _(
     """Reads files and folders (with their subfolders) into the documents that AION answers from.
 
-Supported: PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV, JSON, JSON lines, SQuAD JSON.
+Supported: PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV, JSON, JSON lines, SQuAD JSON, e-mail (.eml).
 
 Examples:
   manage.py ingest handbook.pdf
@@ -27,7 +27,8 @@ Examples:
   manage.py ingest payroll/ --group hr --label local-only
 
 Run it again at any time: the same bytes are stored once, and a changed file replaces its document whole.
-A file that cannot be read is reported with the reason and changes nothing."""
+A file that cannot be read is reported with the reason and changes nothing. Scanned PDFs are recognised where Tesseract
+is installed with Portuguese; elsewhere they are kept and read once it is, when they are brought in again."""
 )
 
 
