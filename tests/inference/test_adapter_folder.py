@@ -19,6 +19,7 @@ from inference.adapter_config import check_patterns, ranks_of, read_config
 from inference.adapter_folder import CARD, CONFIG, MAX_BYTES, WEIGHTS, check_base, inspect_adapter
 from inference.adapter_weights import check_weights
 from inference.exceptions import AdapterRejected
+from inference.training_watch import thinned
 
 Make = Callable[..., Path]
 
@@ -139,6 +140,13 @@ def test_it_reads_a_card_with_values_within_values(make_adapter: Make) -> None:
     card = {"profile": {"lr": 0.001, "targets": ["q_proj"] * 100}, "loss": 0.4}
     (folder / CARD).write_text(json.dumps(card))
     assert inspect_adapter(folder).card == card
+
+
+def test_it_reads_the_card_of_a_long_training(make_adapter: Make) -> None:
+    folder = make_adapter()
+    curve = [list(point) for point in thinned([(step, 0.5, 7.0 * step) for step in range(1, 20_000)])]
+    (folder / CARD).write_text(json.dumps({"curve": curve, "libraries": {"torch": "2"}}))
+    assert inspect_adapter(folder).card["curve"] == curve
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
