@@ -376,18 +376,19 @@ def test_a_reading_killed_in_the_middle_goes_on_where_it_stopped(
     watched.refresh_from_db()
     assert watched.state == "reading"
     assert list((tmp_path / "media" / "watched").iterdir())  # what it left
-    _wait_for_the_lock()
+    _wait_for_the_lock(watched.pk)
     assert (read(watched).stored, len(embedded), sources()) == (2, 2, {"a.txt", "b.txt", "c.txt"})
     assert not list((tmp_path / "media" / "watched").iterdir())
 
 
-def _wait_for_the_lock() -> None:
+def _wait_for_the_lock(folder_id: int) -> None:
     """Until the server has noticed that the process is gone."""
     with connection.cursor() as cursor:
         for _attempt in range(200):
             cursor.execute(
                 "SELECT count(*), pg_sleep(0.05) FROM pg_locks WHERE locktype = 'advisory'"
-                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                " AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)",
+                [f"folder:{folder_id}"],
             )
             if cursor.fetchone()[0] == 0:
                 return
