@@ -42,6 +42,7 @@ def chunk(place: int, title: str, text: str) -> RetrievedChunk:
     return RetrievedChunk(place, UUID(int=place), title, "", None, text, "", (), place, 1.0, 0.5, 1.0, None, None)
 
 
+@pytest.mark.django_db
 @settings(max_examples=60)
 @given(
     titles=st.lists(st.integers(0, 40), min_size=1, max_size=6, unique=True),
@@ -59,7 +60,10 @@ def test_no_row_holds_a_word_of_a_document_held_out(
         title = f"Documento {number}"
         says_secret = is_held_out(title) or place - 1 in twins
         chunks.append(chunk(place, title, f"Aqui {secret if says_secret else f'consta o item {number}'}."))
-    kept_from = Withheld(texts=frozenset(digest(each.text) for each in chunks if is_held_out(each.title)))
+    kept_from = Withheld(
+        public=frozenset(each.document_id for each in chunks),
+        texts=frozenset(digest(each.text) for each in chunks if is_held_out(each.title)),
+    )
     answer = chunks[gold % len(chunks)]
     lesson = Lesson(
         id=f"review-{titles}",
