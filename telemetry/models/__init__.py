@@ -1,0 +1,30 @@
+"""What telemetry keeps. Rows only; the rules are in the modules beside it.
+
+Ids of other rooms' rows are plain values without constraint: what they point to may be erased, what happened stays.
+"""
+
+from telemetry.models.datasets import DatasetExport, TrainingRow, TrainingSet
+from telemetry.models.events import Event, Question
+from telemetry.models.ids import new_id
+from telemetry.models.loop import LoopSettings, Night
+from telemetry.models.money import BudgetLimit, ExchangeRate, LedgerEntry, ModelPrice, Reservation, scope_in_words
+from telemetry.models.opinions import Feedback, Review
+
+__all__ = [
+    "BudgetLimit",
+    "DatasetExport",
+    "Event",
+    "ExchangeRate",
+    "Feedback",
+    "LedgerEntry",
+    "LoopSettings",
+    "ModelPrice",
+    "Night",
+    "Question",
+    "Reservation",
+    "Review",
+    "TrainingRow",
+    "TrainingSet",
+    "new_id",
+    "scope_in_words",
+]
