@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chat.evidence import GAP, LIST_ITEM, Packed, Weighed, WeighedSentence, gap_before, heading_stems
@@ -33,12 +33,15 @@ _LEANS_BACK = re.compile(
     r"(?:ele|ela|eles|elas|isso|isto|este|esta|esse|essa|estes|estas|esses|essas|nesse|nessa|neste|nesta|nesses|nessas|"
     r"tal|tais|assim|porem|alem disso|por isso|nesse caso|contudo|entretanto|tambem)\b"
 )
+_GOES_ON = re.compile(r"(?:tambem|alem disso)\b")  # leans back for the flow of reading alone: it says its own
 _ASKS_FOR_THE_START = re.compile(r"\b(?:quem|quando)\b")
 _ASKS_TO_EXPLAIN = re.compile(r"\b(?:expli(?:que|ca|car)|descrev[ae]|diferencas?|compar[ae]r?|detalh(?:es?|ar))\b")
 # A question without one of these is answered by yes or no, and a few words of a sentence say neither.
 _ASKS_WHICH = re.compile(
     r"\b(?:quem|quando|a?onde|qua(?:l|is)|quant[oa]s?|como|por ?que|cade)\b|"
-    r"(?:^|[.,;:?!]|\b(?:o|as?|em|de|com|para|pra|por|ate|desde|sobre))\s*\bque\b"
+    r"(?:^|[.,;:?!]|\b(?:o|as?|em|de|com|para|pra|por|ate|desde|sobre))\s*\bq(?:ue)?\b|"
+    r"(?:^|[.,;:?!])\s*(?:aos?|d[ao]s?|n[ao]s?|pel[ao]s?)\s+que\b|"  # further on it compares: "mais do que"
+    r"\bq(?:ue)?\s*[?!.]*$"
 )
 _STEP = re.compile(r"\s*\d{1,2}[.)]\s")
 _CLAUSE_END = re.compile(r"(?<=[,;:)])\s+|(?<!\s)\s+(?=\()|(?<!\s)\s+[–—]\s+")
@@ -48,8 +51,8 @@ _CLAUSE_END = re.compile(r"(?<=[,;:)])\s+|(?<!\s)\s+(?=\()|(?<!\s)\s+[–—]\s+
 class Quotation:
     """Sentences of the documents themselves, cited, and the numbers they cite.
 
-    `sentence` is the only one of them, whole; None where nothing is to be cut: there are several, or steps or items of
-    a list, or the question asks to explain, or for yes or no.
+    `sentence` is the one of them that may be cut, whole; None where nothing is to be cut: several answer, or steps or
+    items of a list, or it says nothing without the sentence before, or the question asks to explain, or for yes or no.
     """
 
     text: str
@@ -64,7 +67,8 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
         return None
     chosen = [citable[0], *_second(citable)]
     wanted = {place for sentence in chosen for place in _with_what_it_leans_on(sentence, weighed)}
-    if _is_asked_for(packed.chunks[packed.places.index(citable[0].passage)], citable[0]):
+    whole_section = _is_asked_for(packed.chunks[packed.places.index(citable[0].passage)], citable[0])
+    if whole_section:
         chosen = chosen[:1]
         wanted = {(each.passage, each.index) for each in weighed if each.passage == chosen[0].passage}
     whole_start = bool(_ASKS_FOR_THE_START.search(fold(question)))
@@ -74,20 +78,30 @@ def quote(question: str, packed: Packed, weighed: Weighed) -> Quotation | None:
         own = [_to_the_point(each, whole_start=whole_start) for each in quoted if each.passage == passage]
         lines.append(_cited(own, packed.places.index(passage) + 1))
     numbers = frozenset(packed.places.index(sentence.passage) + 1 for sentence in chosen)
+    stands_alone = len(wanted) == 1 or (len(wanted) == 2 and not whole_section and _goes_on(citable[0], wanted))
+    return Quotation("\n".join(lines), numbers, citable[0] if stands_alone and _asks_for_a_part(question) else None)
+
+
+def _asks_for_a_part(question: str) -> bool:
+    """Whether some words of a sentence may answer."""
     asked = fold(question)
-    may_be_cut = len(wanted) == 1 and _ASKS_WHICH.search(asked) and not _ASKS_TO_EXPLAIN.search(asked)
-    return Quotation("\n".join(lines), numbers, citable[0] if may_be_cut else None)
+    return bool(_ASKS_WHICH.search(asked)) and not _ASKS_TO_EXPLAIN.search(asked)
+
+
+def _goes_on(sentence: WeighedSentence, wanted: Collection[tuple[int, int]]) -> bool:
+    """Whether it is quoted with the one before only to be read in its place."""
+    return bool(_GOES_ON.match(fold(sentence.text))) and (sentence.passage, sentence.index - 1) in wanted
 
 
 def cut(quotation: Quotation, start: int, end: int) -> str:
-    """The characters from `start` to `end` of the only sentence quoted, and what they would say otherwise without,
-    cited; the quotation as it is where it is of several, or nearly all of the sentence is wanted."""
+    """The characters from `start` to `end` of the sentence that may be cut, and what they would say otherwise without,
+    cited; the quotation as it is where there is none, nearly all of it is wanted, or the cut would lean back."""
     if quotation.sentence is None:
         return quotation.text
     whole = quotation.sentence.text
     start, end = with_what_turns_it(whole, start, end)
     kept = whole[start:end].strip().strip(",;: ")
-    if len(kept.split()) >= NEARLY_ALL * len(whole.split()) or not kept:
+    if not kept or _LEANS_BACK.match(fold(kept)) or len(kept.split()) >= NEARLY_ALL * len(whole.split()):
         return quotation.text
     [number] = quotation.numbers
     return _cited([kept[:1].upper() + kept[1:]], number)

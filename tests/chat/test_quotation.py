@@ -146,12 +146,32 @@ def test_nothing_is_cut_from_what_is_to_explain(question):
     assert cut(quoted(question, LUNCH), 0, 5) == quoted(question, LUNCH).text
 
 
-@pytest.mark.parametrize("question", ["Posso levar o almoço?", "O almoço inclui bebida?", "Tenho que pagar o almoço?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Posso levar o almoço?",
+        "O almoço inclui bebida?",
+        "Tenho que pagar o almoço?",
+        "O almoço é mais caro do que o passeio?",
+        "Tenho direito ao que foi combinado do almoço?",
+    ],
+)
 def test_nothing_is_cut_from_what_answers_yes_or_no(question):
     assert quoted(question, LUNCH).sentence is None
 
 
-@pytest.mark.parametrize("question", ["A que horas é o almoço?", "Que almoço servem?", "O almoço, quanto é?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "A que horas é o almoço?",
+        "Que almoço servem?",
+        "O almoço, quanto é?",
+        "Do que é feito o almoço?",
+        "Ao que dá direito o almoço?",
+        "O almoço dá direito ao quê?",
+        "o almoço é a q horas",
+    ],
+)
 def test_what_asks_for_a_part_of_a_sentence_may_be_cut(question):
     assert quoted(question, LUNCH).sentence is not None
 
@@ -172,6 +192,27 @@ def test_a_long_sentence_is_not_cut_to_what_it_forbids():
     said = quote("Onde consultar o plano de estudos?", pack_whole((chunk(1, text),), 600), (long,))
     assert said is not None
     assert "vedado a quem" in said.text
+
+
+def leaning(sentence_text: str) -> Quotation:
+    """A quotation of that sentence, the best, with the one before it."""
+    weighed = (sentence(sentence_text, 0.9, {"almoc": 1.0}, index=1), sentence("O passeio é bom.", 0.1, {}))
+    own = chunk(1, f"O passeio é bom. {sentence_text}")
+    found = quote("Quanto é o almoço?", pack_whole((own,), 600), weighed)
+    assert found is not None
+    assert found.text.startswith("O passeio é bom. ")
+    return found
+
+
+def test_what_only_goes_on_from_the_sentence_before_may_be_cut():
+    goes_on = "Além disso, o almoço custa 18 euros por pessoa."
+    quotation = leaning(goes_on)
+    assert cut(quotation, goes_on.index("18"), goes_on.index(" por")) == "18 euros [1]."
+    assert cut(quotation, 0, goes_on.index(" custa")) == quotation.text
+
+
+def test_what_means_something_by_the_sentence_before_is_not_cut():
+    assert leaning("Nesse caso, o almoço custa 18 euros.").sentence is None
 
 
 def test_what_leans_on_the_sentence_before_is_not_cut():
