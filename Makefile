@@ -30,7 +30,7 @@ lint: $(INSTALLED_FOR_TESTS) ## The same without the tests
 	$(BIN)/mypy aion chat retrieval inference telemetry benchmarks tests
 	$(BIN)/python manage.py check
 
-bench: $(INSTALLED_FOR_TESTS) $(LLAMA) $(LITELLM) ## All benchmarks (about an hour) and docs/benchmarks.md; DATA=folder of faquad.json, pira.jsonl
+bench: $(INSTALLED_FOR_TESTS) $(LLAMA) $(LITELLM) ## All benchmarks (many hours) and docs/benchmarks.md; DATA=folder of faquad.json, pira.jsonl
 	@$(BIN)/python -m benchmarks $(BENCH_DATA) $(ARGS)
 
 bench-%: $(INSTALLED_FOR_TESTS) ## One benchmark, its JSON lines on the terminal: `make bench-path`

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
-from django.utils.formats import number_format
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -26,9 +26,8 @@ PROFILE = ("epochs", "learning_rate", "rank", "batch_size", "max_length")
 
 @admin.register(LoopSettings)
 class LoopSettingsAdmin(SimpleHistoryAdmin, ModelAdmin):
-    """One row a tenant: while there is none the defaults hold, and it can be added once."""
+    """One row a tenant: while there is none the defaults hold, and it can be added once. So its list is its form."""
 
-    list_display = ("state", "min_new_rows", "include_provider", "refusals")
     fieldsets = (
         (None, {"fields": ("paused", "min_new_rows")}),
         (_("What it learns from"), {"fields": ("include_provider", "refusal_share")}),
@@ -49,13 +48,13 @@ class LoopSettingsAdmin(SimpleHistoryAdmin, ModelAdmin):
         obj.tenant = settings.PRIMARY_TENANT_ID
         super().save_model(request, obj, form, change)
 
-    @display(description=_("state"), label={"on": "success", "paused": "warning"})
-    def state(self, row: LoopSettings) -> tuple[str, str]:
-        return ("paused", gettext("paused")) if row.paused else ("on", gettext("in force"))
-
-    @display(description=_("share of refusals"))
-    def refusals(self, row: LoopSettings) -> str:
-        return f"{number_format(round(100 * row.refusal_share, 1))} %"
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        row = self.get_queryset(request).first()
+        if row is not None:
+            return redirect("admin:telemetry_loopsettings_change", row.pk)
+        if self.has_add_permission(request):
+            return redirect("admin:telemetry_loopsettings_add")
+        return super().changelist_view(request, extra_context)
 
 
 @admin.register(TrainingSet)

@@ -28,6 +28,14 @@ def test_it_is_set_once_and_then_changed_and_who_did_it_is_kept(owner: User, own
     assert [(each.min_new_rows, each.history_user) for each in row.history.all()] == [(60, owner), (50, owner)]
 
 
+def test_its_list_is_its_form(owning: Client) -> None:
+    listed = reverse("admin:telemetry_loopsettings_changelist")
+    assert owning.get(listed).headers["Location"] == ADD
+    owning.post(ADD, FORM)
+    changed = reverse("admin:telemetry_loopsettings_change", args=[LoopSettings.objects.get().pk])
+    assert owning.get(listed).headers["Location"] == changed
+
+
 def test_what_would_make_no_sense_is_said_and_not_kept(owning: Client) -> None:
     page = owning.post(ADD, {**FORM, "refusal_share": "0.8"}).content.decode()
     assert "menor ou igual a 0,5" in page or "menor ou igual a 0.5" in page
