@@ -65,8 +65,8 @@ class GapAdmin(ReadOnlyAdmin):
     change_form_template = "admin/gaps/gap.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Gap]:
-        rows = super().get_queryset(request).filter(tenant=settings.PRIMARY_TENANT_ID).select_related("example")
-        return figures.with_counts(rows)
+        rows = Gap.objects.filter(tenant=settings.PRIMARY_TENANT_ID).select_related("example")
+        return figures.with_counts(rows).order_by(*self.get_ordering(request))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("-askers", "-asked", "-pk")
