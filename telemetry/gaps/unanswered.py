@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -68,7 +69,7 @@ def collect(tenant: str, now: datetime) -> int:
     """Copy what is new of the last `DAYS_READ` days; how many rows are there now. A second time adds nothing."""
     first = timezone.localdate(now) - timedelta(days=DAYS_READ)
     since = datetime.combine(first, time.min, tzinfo=timezone.get_default_timezone())  # whole days, counted alike
-    values = {"tenant": tenant, "low": lowest_id(since), "zone": settings.TIME_ZONE}
+    values: dict[str, Any] = {"tenant": tenant, "low": lowest_id(since), "zone": settings.TIME_ZONE}
     with transaction.atomic(), connection.cursor() as cursor:
         hold(tenant)
         cursor.execute(_COLLECT, values | {"longest": LONGEST, "most": MOST_A_DAY})
