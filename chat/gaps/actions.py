@@ -237,7 +237,7 @@ def _asked_again(request: HttpRequest, gap: Gap) -> HttpResponse:
 def _again_in_words(again: Again) -> str:
     if not again.asked:
         return _("It has no questions to ask again.")
-    found = Document.objects.filter(pk=again.document_id).first()
+    found = Document.objects.filter(pk=again.document_id).first() if again.document_id else None
     numbers = {"answered": again.answered, "asked": again.asked, "document": found}
     if again.closed:
         return (

@@ -134,7 +134,7 @@ def _describe(space: grouping.Space, rows: Sequence[GapQuestion], members: dict[
     for gap in Gap.objects.filter(tenant=tenant, pk__in=members):
         own = members[gap.pk]
         example = rows[grouping.most_central(space, own)]
-        values: dict[str, object] = {"example": example}
+        Gap.objects.filter(pk=gap.pk).update(example=example)
         if gap.named_by_id is None:
-            values["name"] = naming.name_of([texts[index] for index in own], example.text, everywhere, len(texts))
-        Gap.objects.filter(pk=gap.pk).update(**values)
+            name = naming.name_of([texts[index] for index in own], example.text, everywhere, len(texts))
+            Gap.objects.filter(pk=gap.pk, named_by_id=None).update(name=name)  # somebody may have named it meanwhile

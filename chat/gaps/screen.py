@@ -37,7 +37,7 @@ class ShownFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("mine", _("mine")), ("closed", _("closed ones")), ("ignored", _("ignored ones")), ("all", _("all"))]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         first, *others = super().choices(changelist)
         yield first | {"display": _("to do")}
         yield from others

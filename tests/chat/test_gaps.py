@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -64,6 +65,10 @@ def asked(
 
 def subjects() -> set[frozenset[str]]:
     return {frozenset(gap.questions.values_list("text", flat=True)) for gap in Gap.objects.all()}
+
+
+def gaps_with_counts() -> Any:
+    return figures.with_counts(Gap.objects.all())
 
 
 def test_questions_of_different_people_about_one_thing_become_a_gap() -> None:
@@ -135,7 +140,7 @@ def test_a_flood_of_different_questions_of_one_key_is_cut_and_counts_as_one_aske
         asked(text, by=person)
     find_gaps(NOW)
     assert GapQuestion.objects.filter(key_id=3).count() == 5
-    first = figures.with_counts(Gap.objects.all()).order_by("-askers", "-asked")[0]
+    first = gaps_with_counts().order_by("-askers", "-asked")[0]
     assert (set(first.questions.values_list("text", flat=True)), first.askers) == (set(REFUND), 3)
 
 
@@ -147,7 +152,7 @@ def test_saying_it_again_in_other_words_the_same_day_does_not_count() -> None:
     assert not Gap.objects.exists()  # one person's one question is no subject yet
     asked("Como peço reembolso da passagem?", by=2)
     find_gaps(NOW)
-    assert figures.with_counts(Gap.objects.all()).values_list("asked", "askers").get() == (2, 2)
+    assert gaps_with_counts().values_list("asked", "askers").get() == (2, 2)
 
 
 def test_later_questions_join_the_gap_that_staff_own_and_named() -> None:
