@@ -26,6 +26,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
         _("Knowledge"),
         (
             (_("Documents"), "description", "retrieval.document"),
+            (_("Gaps"), "contact_support", "telemetry.gap"),
             (_("Uploads"), "upload_file", "retrieval.ingestjob"),
             (_("Watched folders"), "folder_open", "retrieval.watchedfolder"),
             (_("Sites"), "language", "retrieval.site"),

@@ -45,6 +45,15 @@ SCHEDULES = (
         hour="2",
     ),
     Schedule(
+        name="find-gaps",
+        task="chat.tasks.find_gaps",
+        description=gettext_noop(
+            "Groups the questions that the documents do not answer, and closes what they answer now."
+        ),
+        minute="15",
+        hour="2",
+    ),
+    Schedule(
         name="autopilot",
         task="aion.tasks.autopilot",
         description=gettext_noop("Trains on what was reviewed, and lets a better adapter serve, where it is worth it."),

@@ -1,5 +1,5 @@
 """Screens of the chat: API keys, conversations, calibrations; its settings are in `chat.settings_screen` and
-`chat.groups_screen`."""
+`chat.groups_screen`, gaps in `chat.gaps.screen`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from chat.authentication import issue_key
+from chat.gaps.screen import GapAdmin
 from chat.groups_screen import GroupPolicyAdmin
 from chat.models import ApiKey, Calibration, Conversation
 from chat.reliability import kinds_of_negative, reliability_curve
@@ -32,7 +33,7 @@ from chat.screens import confirmation
 from chat.settings_screen import SettingsAdmin
 from telemetry.screens import ReadOnlyAdmin
 
-__all__ = ["ApiKeyAdmin", "CalibrationAdmin", "ConversationAdmin", "GroupPolicyAdmin", "SettingsAdmin"]
+__all__ = ["ApiKeyAdmin", "CalibrationAdmin", "ConversationAdmin", "GapAdmin", "GroupPolicyAdmin", "SettingsAdmin"]
 
 
 @admin.register(Conversation)

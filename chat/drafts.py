@@ -48,12 +48,12 @@ def draft_missing(since: datetime, until: datetime, *, engine: Engine | None = N
 def _draft(asked: Undrafted, engine: Engine | None) -> Answer:
     """As its asker would have been answered at tau 0: from what that person may see."""
     question = Question(text=asked.query, tau=0.0, record=False, priority=Priority.BATCH)
-    asker = Asker(groups=_groups_of(asked.user_id), may_set_tau=True)
+    asker = Asker(groups=groups_of(asked.user_id), may_set_tau=True)
     with control.instead(fallback_allowed=False, forced_fallback_until=None):
         return answer(question, asker=asker, engine=engine)
 
 
-def _groups_of(user_id: int | None) -> tuple[str, ...] | None:
+def groups_of(user_id: int | None) -> tuple[str, ...] | None:
     """Those of the person who asked; none of one who is gone, or of a program without a person."""
     person = get_user_model().objects.filter(pk=user_id).first() if user_id else None
     if person is None or not person.is_active:

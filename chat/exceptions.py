@@ -73,3 +73,7 @@ class InvalidSettings(ChatError):
 
 class GoldenFileInvalid(ChatError):
     """A file of golden questions that cannot be used; the message names the line and what is wrong."""
+
+
+class DocumentNotWritten(ChatError):
+    """What was written for a gap could not become a document; the message says why, in the writer's language."""

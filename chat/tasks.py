@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from celery import shared_task
 from celery.utils.log import get_task_logger
@@ -11,6 +12,8 @@ from django.utils import timezone
 
 from chat import drafts, nightly
 from chat.examination import examine
+from chat.gaps.asking_again import ask_all_again
+from chat.gaps.night import find_gaps as search_gaps
 from chat.golden import quality
 from inference.backends.serving import ServingEngine
 from inference.exceptions import EngineBusy, EngineUnavailable, ExaminationRefused
@@ -19,6 +22,7 @@ from retrieval.exceptions import RetrievalError
 logger = get_task_logger(__name__)
 
 DRAFTING = "chat.drafting"
+GAPS_AGAIN_S = 20 * 60
 DRAFTED_BACK = timedelta(days=7)  # what a busy or broken night left over
 
 
@@ -73,3 +77,15 @@ def measure_retrieval() -> None:
         logger.info("the search was not measured: no golden question has a passage that is installed")
         return
     logger.info("nDCG@10 %.3f on %d golden questions", row.ndcg_at_10, row.questions)
+
+
+@shared_task(bind=True, max_retries=6, default_retry_delay=GAPS_AGAIN_S)
+def find_gaps(self: Any) -> None:
+    """Group what the documents did not answer, and close what they answer now; a night that cannot tries again."""
+    try:
+        found = search_gaps(timezone.now())
+        closed = ask_all_again()
+    except RetrievalError as exc:
+        logger.warning("the gaps are looked for again in %d minutes: %s", GAPS_AGAIN_S // 60, exc)
+        raise self.retry(exc=exc) from exc
+    logger.info("gaps: %s, %d closed", found, closed)

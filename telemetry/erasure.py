@@ -1,4 +1,4 @@
-"""A person's data taken out of telemetry: texts of events, feedback, reviews, datasets, rows of training sets.
+"""A person's data taken out of telemetry: texts of events, feedback, reviews, gaps, datasets, rows of training sets.
 
 Events are append-only, so they stay as counts: texts become "", ids of the person, of keys and conversations null, and
 `erased` true. Money stays, without whom it was spent for. What no longer tells of a person stays: documents found,
@@ -26,6 +26,7 @@ from django.utils.translation import gettext as _
 
 from telemetry.exceptions import ExportFailed
 from telemetry.export import write_rolling_jsonl
+from telemetry.gaps.unanswered import erase_questions
 from telemetry.models import DatasetExport, Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
 from telemetry.staging import ASIDE, appearing_file
 from telemetry.training_sets import sets_folder, taint
@@ -55,6 +56,7 @@ def erase_person(user_id: int, *, tenant: str, reason: str) -> Erased:
     others = Feedback.objects.filter(tenant=tenant, event_id__in=answers)
     counts["feedback_texts"] = others.update(question="", reply="", comment="", correction="")
     counts["reviews"] = _delete_reviews(tenant, answers)
+    counts["gap_questions"] = erase_questions(user_id, answers, tenant)
     mine = Reservation.objects.filter(tenant=tenant, user_id=user_id)
     counts["reservations"] = mine.update(user_id=None, key_id=None)
     if answers:

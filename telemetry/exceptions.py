@@ -72,6 +72,10 @@ class ReviewedMeanwhile(Exception):
         self.reviewer_id = reviewer_id
 
 
+class NoSuchGap(Exception):
+    """No gap of the tenant has this id (any more), or no question was named: nothing was changed."""
+
+
 class ExportFailed(Exception):
     """No export was written, and nothing of it is visible; the message says why, in the reader's language."""
 

@@ -5,6 +5,7 @@ Ids of other rooms' rows are plain values without constraint: what they point to
 
 from telemetry.models.datasets import DatasetExport, TrainingRow, TrainingSet
 from telemetry.models.events import Event, Question
+from telemetry.models.gaps import Gap, GapQuestion, GapSearch
 from telemetry.models.ids import new_id
 from telemetry.models.loop import LoopSettings, Night
 from telemetry.models.money import BudgetLimit, ExchangeRate, LedgerEntry, ModelPrice, Reservation, scope_in_words
@@ -16,6 +17,9 @@ __all__ = [
     "Event",
     "ExchangeRate",
     "Feedback",
+    "Gap",
+    "GapQuestion",
+    "GapSearch",
     "LedgerEntry",
     "LoopSettings",
     "ModelPrice",

@@ -38,6 +38,7 @@ from telemetry.models import (
     BudgetLimit,
     DatasetExport,
     ExchangeRate,
+    Gap,
     LedgerEntry,
     LoopSettings,
     ModelPrice,
@@ -153,6 +154,7 @@ def installation(owner: User, document: Document) -> User:
         sha256="a" * 64,
         manifest={"origins": {"approved": 2}, "excluded": {"near_duplicate": {"rows": 3, "examples": []}}},
     )
+    Gap.objects.create(tenant=TENANT, name="estorno", state_at=now, created_at=now, owner_id=owner.pk)
     Night.objects.create(tenant=TENANT, started_at=now, finished_at=now, state="done", decision="wait", occasion="a")
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     WatchedFolder.objects.create(tenant=TENANT, path="/srv/documentos", state="held", last_report={"held": 3})

@@ -106,6 +106,8 @@ def test_the_main_screens_fit_and_raise_no_error(browser: Browser, server: Serve
             "panel/test-fallback/",
             "panel/run-night/",
             "telemetry/night/",
+            "telemetry/gap/",
+            "telemetry/gap/alone/",
         ):
             page.goto(f"{server.url}/admin/{screen}")
             assert_it_fits(page)

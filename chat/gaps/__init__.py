@@ -1,0 +1,1 @@
+"""Questions that the documents do not answer become subjects, subjects become documents, and are closed by them."""

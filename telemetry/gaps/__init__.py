@@ -1,0 +1,1 @@
+"""Subjects that the documents do not answer. Knows no vectors: what belongs together is `chat.gaps`' to say."""
