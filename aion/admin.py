@@ -1,4 +1,4 @@
-"""Screens of what no room owns alone: people, groups, limits, scheduled tasks and the audit trail."""
+"""Screens of what no room owns alone: people, groups, limits and scheduled tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission, User
@@ -25,7 +24,6 @@ from aion.permissions import PermissionsField
 from chat.models import ApiKey
 from telemetry.models import BudgetLimit
 from telemetry.money_screens import LimitAdmin
-from telemetry.screens import ReadOnlyAdmin
 
 __all__ = ["NightAdmin"]
 
@@ -160,28 +158,3 @@ class SolarScheduleAdmin(ModelAdmin):
 @admin.register(ClockedSchedule)
 class ClockedScheduleAdmin(ModelAdmin):
     """Once, at a moment."""
-
-
-@admin.register(LogEntry)
-class LogEntryAdmin(ReadOnlyAdmin):
-    """Who changed what, and when."""
-
-    list_display = ("action_time", "user", "what", "message")
-    list_filter = ("action_flag", "user")
-    list_select_related = ("user", "content_type")
-    search_fields = ("object_repr", "change_message")
-    fields = ("action_time", "user", "what", "message")
-    readonly_fields = ("what", "message")
-
-    @display(description=_("object"))
-    def what(self, entry: LogEntry) -> str:
-        return (
-            f"{entry.content_type.name.capitalize()}: {entry.object_repr}" if entry.content_type else entry.object_repr
-        )
-
-    @display(description=_("what was done"))
-    def message(self, entry: LogEntry) -> str:
-        return entry.get_change_message() or entry.get_action_flag_display()
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("admin.view_logentry")

@@ -63,7 +63,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Differences by group"), "groups", "chat.grouppolicyrevision"),
             (_("Learning loop"), "autorenew", "telemetry.loopsettings"),
             (_("Scheduled tasks"), "schedule", "django_celery_beat.periodictask"),
-            (_("Audit trail"), "history", "admin.logentry"),
+            (_("Audit trail"), "history", "telemetry.auditentry"),
         ),
     ),
     (

