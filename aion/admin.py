@@ -21,11 +21,12 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from aion.night_screens import NightAdmin
 from aion.permissions import PermissionsField
+from aion.request_screens import DataRequestAdmin
 from chat.models import ApiKey
 from telemetry.models import BudgetLimit
 from telemetry.money_screens import LimitAdmin
 
-__all__ = ["NightAdmin"]
+__all__ = ["DataRequestAdmin", "NightAdmin"]
 
 for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(model)

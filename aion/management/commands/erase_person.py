@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from aion.erasure import Receipt, as_dict, erase_person
+from telemetry.audit.trail import Action, write
 from telemetry.exceptions import ExportFailed
 
 SURE = ("s", "sim", "y", "yes")
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", help="name or number of the account")
+        parser.add_argument("--reason", default="", help="why; kept in the audit trail, so do not name the person")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--json", action="store_true", help="print the receipt as one JSON object")
 
@@ -34,6 +36,7 @@ class Command(BaseCommand):
                 raise CommandError(_("Nothing was erased."))
         try:
             receipt = erase_person(user_id)
+            write(Action.ERASED, object_id=receipt.id, detail=_("Done."), reason=options["reason"])
         except ExportFailed as exc:
             raise CommandError(_("Nothing was erased: %(why)s") % {"why": exc}) from exc
         if options["json"]:
