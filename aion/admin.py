@@ -22,6 +22,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from aion.night_screens import NightAdmin
 from aion.permissions import PermissionsField
 from aion.request_screens import DataRequestAdmin
+from aion.roles import role_of
 from chat.models import ApiKey
 from telemetry.models import BudgetLimit
 from telemetry.money_screens import LimitAdmin
@@ -51,8 +52,22 @@ class UserAdmin(DjangoUserAdmin, NamesPermissions):  # type: ignore[type-arg]  #
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Only a superuser gives rights: who may edit people must not be able to raise himself."""
-        own = tuple(super().get_readonly_fields(request, obj))
+        own = (*super().get_readonly_fields(request, obj), "may_do")
         return own if request.user.is_superuser else (*own, "is_superuser", "is_staff", "groups", "user_permissions")
+
+    @display(description=_("what they may do"))
+    def may_do(self, person: User) -> str:
+        """In words, as far as AION's roles go."""
+        if person.is_superuser:
+            return gettext("Everything: a superuser.")
+        purposes = [f"{group.name}: {role.purpose}" for group in person.groups.all() if (role := role_of(group))]
+        if purposes and not person.is_staff:
+            purposes.append(gettext("Not before “staff status” is ticked: without it nobody enters the panel."))
+        return "\n".join(purposes) or gettext("Asks questions. No role of the panel.")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        own = super().get_fieldsets(request, obj)
+        return own if obj is None else [*own, (_("In words"), {"fields": ("may_do",)})]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and _not_above(request, obj)
@@ -72,12 +87,26 @@ def _not_above(request: HttpRequest, person: Any) -> bool:
 class GroupAdmin(DjangoGroupAdmin, NamesPermissions):
     """Roles, and who may find which documents."""
 
+    list_display = ("name", "may_do")
+    list_before_template = "admin/panel/groups_help.html"
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """As with people. Documents know groups by name, so a new name gives its members others' documents."""
+        """As with people. Documents know groups by name, so a new name gives its members others' documents. What a
+        role may is kept by AION for everybody."""
         own = tuple(super().get_readonly_fields(request, obj))
+        if obj is not None and role_of(obj) is not None:
+            return (*own, "name", "permissions", "may_do")
         if request.user.is_superuser:
             return own
         return (*own, "permissions") if obj is None else (*own, "name", "permissions")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or role_of(obj) is None)
+
+    @display(description=_("what they may do"))
+    def may_do(self, group: Group) -> str:
+        role = role_of(group)
+        return str(role.purpose) if role else "—"
 
 
 @admin.register(BudgetLimit)
