@@ -22,12 +22,13 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from aion.night_screens import NightAdmin
 from aion.permissions import PermissionsField
 from aion.request_screens import DataRequestAdmin
+from aion.retention_screens import RetentionRuleAdmin
 from aion.roles import role_of
 from chat.models import ApiKey
 from telemetry.models import BudgetLimit
 from telemetry.money_screens import LimitAdmin
 
-__all__ = ["DataRequestAdmin", "NightAdmin"]
+__all__ = ["DataRequestAdmin", "NightAdmin", "RetentionRuleAdmin"]
 
 for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(model)

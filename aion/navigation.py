@@ -70,6 +70,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
         (
             (_("Audit trail"), "history", "telemetry.auditentry"),
             (_("Requests about people's data"), "person_search", "telemetry.datarequest"),
+            (_("Retention"), "auto_delete", "telemetry.retentionrule"),
         ),
     ),
     (

@@ -10,7 +10,7 @@ from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
 from django.utils import timezone
 
-from aion import data_requests, erasure, training_actions
+from aion import data_requests, erasure, retention, training_actions
 from aion.autopilot import NightRefused, notice_interrupted, run_night
 from aion.loop import watching
 from inference.models import TrainingRun
@@ -40,6 +40,12 @@ def prepare_training(run_id: int) -> None:
 def do_request(request_id: str) -> None:
     """A copy of a person's data, or its erasure, that was asked for in the panel."""
     data_requests.do(UUID(request_id))
+
+
+@shared_task
+def end_retention() -> None:
+    """End what is past its period; delivered twice, the second finds nothing."""
+    retention.end_all(timezone.now())
 
 
 @worker_ready.connect

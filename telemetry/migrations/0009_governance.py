@@ -134,6 +134,10 @@ class Migration(migrations.Migration):
             index=models.Index(django.db.models.fields.json.KeyTextTransform('answerId', 'meta'), condition=models.Q(('meta__has_key', 'answerId')), name='telemetry_event_of_answer'),
         ),
         migrations.AddIndex(
+            model_name='event',
+            index=models.Index(condition=models.Q(('kind__in', ('answer', 'retrieval', 'draft', 'failure')), models.Q(('meta__has_key', 'erased'), _negated=True)), fields=['tenant', 'id'], name='telemetry_event_with_text'),
+        ),
+        migrations.AddIndex(
             model_name='feedback',
             index=models.Index(fields=['user_id'], name='telemetry_feedback_of_person'),
         ),

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from telemetry.models.ids import new_id
 
+WITH_TEXTS = ("answer", "retrieval", "draft", "failure")  # kinds that hold what people asked or were told
+
 
 class Event(models.Model):
     """Something that happened; append-only, partitioned by month on its id (migration 0001, `telemetry.partitions`)."""
@@ -51,6 +53,11 @@ class Event(models.Model):
                 KeyTextTransform("answerId", "meta"),
                 name="telemetry_event_of_answer",
                 condition=models.Q(meta__has_key="answerId"),
+            ),
+            models.Index(
+                fields=("tenant", "id"),
+                name="telemetry_event_with_text",
+                condition=models.Q(kind__in=WITH_TEXTS) & ~models.Q(meta__has_key="erased"),
             ),
         )
 

