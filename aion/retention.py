@@ -15,7 +15,7 @@ from celery.utils.log import get_task_logger
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from inference.models import TrainingRun
 from retrieval.models import CrawledPage, IngestJob
 from telemetry import retention as ending
 from telemetry.events import EventKind, Json, record
+from telemetry.exceptions import ExportFailed
 from telemetry.models import (
     AuditEntry,
     DataRequest,
@@ -288,7 +289,7 @@ def end_all(now: datetime) -> dict[str, int]:
     for kind in KINDS.values():
         try:
             gone[kind.key] = kind.end(now - timedelta(days=days_of(kind)))
-        except (OperationalError, DatabaseError, OSError):
+        except (DatabaseError, OSError, ExportFailed):
             logger.exception("retention of %s failed", kind.key)
             failed.append(kind.key)
     meta: dict[str, Json] = {"gone": gone, "failed": failed}

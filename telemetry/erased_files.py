@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from telemetry.exceptions import ExportFailed
 from telemetry.models import DatasetExport, TrainingSet
+from telemetry.removal import remove_written
 from telemetry.staging import ASIDE, appearing_file, remove_leftovers
 from telemetry.training_sets import sets_folder
 
@@ -47,20 +48,19 @@ def out_of_rolling_file(ids: Collection[str]) -> int:
     return 1
 
 
-def remove(folder: Path) -> int:
-    """1 where it was there."""
-    if not folder.is_dir():
-        return 0
-    shutil.rmtree(folder)
-    return 1
+def remove_unknown_sets() -> int:
+    """Folders of sets whose row was never kept: nobody knows whose words they hold. How many there were."""
+    gone = sum(remove_written(str(folder)) for folder in _folders_without_row())
+    for left in sets_folder().glob(f"{ASIDE}*"):
+        shutil.rmtree(left)
+        gone += 1
+    return gone
 
 
-def folders_without_row() -> list[Path]:
-    """Sets whose process died between folder and row, half or whole: nobody knows whose words they hold."""
-    known = {str(Path(path).resolve()) for path in TrainingSet.objects.values_list("path", flat=True)}
+def _folders_without_row() -> list[Path]:
+    known = {str(Path(path).resolve()) for path in TrainingSet.objects.values_list("path", flat=True) if path}
     folders = (manifest.parent for manifest in sets_folder().glob("*/manifest.json"))
-    whole = [folder for folder in folders if str(folder.resolve()) not in known]
-    return [*whole, *sets_folder().glob(f"{ASIDE}*")]
+    return [folder for folder in folders if not folder.name.startswith(ASIDE) and str(folder.resolve()) not in known]
 
 
 def _rewrite_folder(folder: Path, ids: Collection[str]) -> int:

@@ -12,7 +12,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from django.db.models import Q
 
 from telemetry import erased_files as files
 from telemetry.models import Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
+from telemetry.removal import remove_written
 from telemetry.training_sets import taint
 
 LOCKS = ("telemetry.export", "telemetry.training_set")  # nothing is written from these rows meanwhile
@@ -162,8 +162,8 @@ def _out_of_training_sets(
     own = _training_rows(user_id, tenant, answers)
     touched = list(TrainingSet.objects.filter(pk__in=own.values("training_set")))
     for training_set in touched:
-        counts["training_set_folders"] += files.remove(Path(training_set.path))
-    counts["training_set_folders"] += sum(map(files.remove, files.folders_without_row()))
+        counts["training_set_folders"] += remove_written(training_set.path)
+    counts["training_set_folders"] += files.remove_unknown_sets()
     sets = tuple(training_set.pk for training_set in touched)
     taint(sets, reason=reason)
     counts["training_rows"] = own.delete()[0]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +16,7 @@ from telemetry.erasure import BLANKED
 from telemetry.models import AuditEntry, DatasetExport, Event, LedgerEntry, Reservation, TrainingSet
 from telemetry.models.events import WITH_TEXTS
 from telemetry.partitions import drop_months, lowest_id
+from telemetry.removal import remove_written
 
 BATCH = 1000
 
@@ -79,11 +78,11 @@ UPDATE telemetry_event AS e
 
 
 def delete_with_folders(rows: QuerySet[DatasetExport] | QuerySet[TrainingSet]) -> int:
-    """Exports or training sets: the folder first, so that no folder is left that no row knows."""
+    """Exports or training sets: the folder first, so that no folder is left that no row knows. Raises
+    `ExportFailed` for a folder that is not AION's to remove."""
     gone = 0
     for row in rows.iterator():
-        if row.path and Path(row.path).is_dir():
-            shutil.rmtree(row.path)
+        remove_written(row.path)
         row.delete()
         gone += 1
     return gone
