@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from aion import erasure
+from aion import erasure, person_copy
 from aion.exceptions import ActionFailed
 from chat.errors import problem_of
 from telemetry.audit.trail import Action, write
@@ -26,6 +26,7 @@ from telemetry.models import DataRequest
 logger = get_task_logger(__name__)
 Kind, State = DataRequest.Kind, DataRequest.State
 ERASING = gettext_noop("Erasing from tables and files…")
+COPYING = gettext_noop("Collecting and writing the file…")
 
 
 def ask(kind: DataRequest.Kind, user_id: int, *, reason: str, by: int | None) -> DataRequest:
@@ -64,10 +65,10 @@ def _do(row: DataRequest, user_id: int) -> None:
     try:
         _DOERS[Kind(row.kind)](row, user_id)
     except ExportFailed as exc:
-        _end(row, State.FAILED, error=str(exc))
+        _end(row, State.FAILED, error=str(exc), path="")
     except Exception as exc:  # outermost edge of a task: said in the row, logged with its traceback
         logger.exception("request %s failed", row.pk)
-        _end(row, State.FAILED, error=problem_of(exc).message)
+        _end(row, State.FAILED, error=problem_of(exc).message, path="")
 
 
 def _erase(row: DataRequest, user_id: int) -> None:
@@ -77,6 +78,15 @@ def _erase(row: DataRequest, user_id: int) -> None:
     seconds = round((timezone.now() - began).total_seconds(), 1)
     _end(row, State.DONE, receipt=erasure.as_dict(receipt) | {"seconds": seconds}, user_id=None)
     write(Action.ERASED, object_type="telemetry.datarequest", object_id=row.pk, detail=_("Done."), reason=row.reason)
+
+
+def _copy(row: DataRequest, user_id: int) -> None:
+    _step(row, COPYING)
+    target = person_copy.folder() / f"{row.pk}.zip"
+    DataRequest.objects.filter(pk=row.pk).update(path=str(target))  # known before it is there: an erasure finds it
+    copy = person_copy.write_copy(user_id, target)
+    _end(row, State.DONE, receipt={"entries": dict(copy.entries), "bytes": copy.size_bytes})
+    write(Action.EXPORTED, object_type="telemetry.datarequest", object_id=row.pk, detail=_("Done."), reason=row.reason)
 
 
 def _step(row: DataRequest, step: str) -> None:
@@ -89,4 +99,4 @@ def _end(row: DataRequest, state: DataRequest.State, **outcome: object) -> None:
     DataRequest.objects.filter(pk=row.pk).update(**values)
 
 
-_DOERS = {Kind.ERASURE: _erase}
+_DOERS = {Kind.ERASURE: _erase, Kind.COPY: _copy}

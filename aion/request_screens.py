@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
@@ -21,8 +22,10 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from aion import data_requests, erasure
+from aion.accounts import find_account
 from aion.exceptions import ActionFailed
 from inference.models import Adapter
+from telemetry.audit.trail import Action, write
 from telemetry.models import DataRequest
 from telemetry.screens import ReadOnlyAdmin, name_of
 
@@ -41,6 +44,7 @@ KINDS_IN_WORDS = {
     "reservations": _("reservations of the budget, without whom they were for"),
     "golden_questions": _("golden questions made of the answers"),
     "examinations": _("examinations with a question of theirs"),
+    "copies": _("copies made for the person"),
 }
 
 
@@ -56,7 +60,10 @@ class PersonForm(forms.Form):
 
     def clean_login(self) -> str:
         login: str = self.cleaned_data["login"].strip()
-        self.user_id = _account(login)
+        try:
+            self.user_id, _name = find_account(login)
+        except ActionFailed as exc:
+            raise forms.ValidationError(str(exc)) from exc
         return login
 
 
@@ -92,15 +99,6 @@ class SureForm(forms.Form):
         return reason
 
 
-def _account(login: str) -> int:
-    found = User.objects.filter(username=login).first()
-    if found is not None:
-        return found.pk
-    if login.isdecimal() and len(login) < 19:
-        return int(login)
-    raise forms.ValidationError(gettext("There is no account named %(name)s.") % {"name": login})
-
-
 @admin.register(DataRequest)
 class DataRequestAdmin(ReadOnlyAdmin):
     """What was asked for, how far it is, and its receipt."""
@@ -115,8 +113,12 @@ class DataRequestAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         urls: list[URLPattern] = super().get_urls()
-        ask = self.admin_site.admin_view(self.ask)
-        return [path("ask/<str:kind>/", ask, name="telemetry_datarequest_ask"), *urls]
+        ask, download = map(self.admin_site.admin_view, (self.ask, self.download))
+        return [
+            path("ask/<str:kind>/", ask, name="telemetry_datarequest_ask"),
+            path("<uuid:request_id>/download/", download, name="telemetry_datarequest_download"),
+            *urls,
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         may = {f"may_{kind}": request.user.has_perm(code) for kind, code in PERMISSIONS.items()}
@@ -160,6 +162,19 @@ class DataRequestAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/panel/request_ask.html", context)
 
+    def download(self, request: HttpRequest, request_id: UUID) -> HttpResponseBase:
+        """The copy, to who may; each time is written down."""
+        if not request.user.has_perm(PERMISSIONS["copy"]):
+            raise PermissionDenied
+        row = self.get_queryset(request).filter(pk=request_id, state="done").exclude(path="").first()
+        if row is None or not Path(row.path).is_file():
+            raise Http404
+        write(Action.DOWNLOADED, object_type="telemetry.datarequest", object_id=row.pk, reason=row.reason)
+        file = Path(row.path).open("rb")  # noqa: SIM115 - the response closes it
+        response = FileResponse(file, as_attachment=True, filename=f"aion-{row.pk}.zip")
+        response["Cache-Control"] = "no-store"
+        return response
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         row: DataRequest = context["original"]
         receipt = row.receipt
@@ -169,7 +184,8 @@ class DataRequestAdmin(ReadOnlyAdmin):
             "step": gettext(row.step) if row.step else "",
             "state": STATES[row.state],
             "at": datetime.fromisoformat(receipt["at"]) if "at" in receipt else None,
-            "counted": in_words(receipt.get("erased", {})),
+            "counted": in_words(receipt.get("erased", {})) or list(receipt.get("entries", {}).items()),
+            "may_download": bool(row.path) and row.state == "done" and request.user.has_perm(PERMISSIONS["copy"]),
             "adapters": _adapters(receipt.get("adapters", ())),
             "asked_by": name_of(row.requested_by),
         }
@@ -181,8 +197,9 @@ class DataRequestAdmin(ReadOnlyAdmin):
 
     @display(description=_("found"))
     def found(self, row: DataRequest) -> int | str:
-        counted = in_words(row.receipt.get("erased", {}))
-        return sum(count for _words, count in counted) if row.receipt else "—"
+        counted = [*row.receipt.get("entries", {}).values()]
+        counted += [count for _words, count in in_words(row.receipt.get("erased", {}))]
+        return sum(counted) if row.receipt else "—"
 
     @display(description=_("requested by"))
     def who_asked(self, row: DataRequest) -> str:

@@ -17,10 +17,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from telemetry.exceptions import ExportFailed
-from telemetry.models import DatasetExport, TrainingSet
+from telemetry.models import DataRequest, DatasetExport, TrainingSet
 from telemetry.removal import remove_written
 from telemetry.staging import ASIDE, appearing_file, remove_leftovers
 from telemetry.training_sets import sets_folder
+
+COPIES = "copies"  # the folder of people's copies, in AION's own
+PARTIAL = ".aion-partial"
 
 
 def out_of_exports(tenant: str, ids: Collection[str]) -> int:
@@ -46,6 +49,20 @@ def out_of_rolling_file(ids: Collection[str]) -> int:
         return 0
     _rewrite(file, ids)
     return 1
+
+
+def out_of_copies(user_id: int, tenant: str) -> int:
+    """The copies made for the person, and what a killed worker left of anybody's."""
+    for left in (Path(settings.VAR_DIR) / COPIES).glob(f"*{PARTIAL}"):
+        left.unlink(missing_ok=True)
+    gone = 0
+    made = DataRequest.objects.filter(tenant=tenant, user_id=user_id, kind=DataRequest.Kind.COPY)
+    for row in made.exclude(state__in=DataRequest.UNFINISHED):
+        if row.path:
+            Path(row.path).unlink(missing_ok=True)
+            gone += 1
+        DataRequest.objects.filter(pk=row.pk).update(path="", user_id=None)
+    return gone
 
 
 def remove_unknown_sets() -> int:

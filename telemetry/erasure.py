@@ -54,6 +54,7 @@ def erase_person(user_id: int, *, tenant: str, reason: str) -> Erased:
     counts: Counter[str] = Counter()
     answers = answers_of(user_id, tenant)
     ids = {str(event_id) for event_id in answers}
+    counts["copies"] = files.out_of_copies(user_id, tenant)
     counts["dataset_files"] = files.out_of_exports(tenant, ids)
     files.out_of_rolling_file(ids)
     sets = _out_of_training_sets(user_id, tenant, answers, counts, reason)
@@ -80,7 +81,7 @@ def counts_of(user_id: int, *, tenant: str) -> tuple[dict[str, int], list[UUID],
     answers = answers_of(user_id, tenant)
     rows = _training_rows(user_id, tenant, answers)
     counts = {
-        "events": len(_events_about(user_id, tenant, answers)),
+        "events": len(events_about(user_id, tenant, answers)),
         "feedback": Feedback.objects.filter(tenant=tenant, user_id=user_id).count(),
         "reviews": Review.objects.filter(tenant=tenant, event_id__in=answers).count(),
         "training_rows": rows.count(),
@@ -103,7 +104,7 @@ def _ids(where: str, *values: Any) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _events_about(user_id: int, tenant: str, answers: Sequence[UUID]) -> set[UUID]:
+def events_about(user_id: int, tenant: str, answers: Sequence[UUID]) -> set[UUID]:
     """What the person asked or said, what was found for it, drafted and spent on it."""
     found = set(_ids("WHERE tenant = %s AND meta ? 'userId' AND meta ->> 'userId' = %s", tenant, user_id))
     found.update(answers)
@@ -133,7 +134,7 @@ RETURNING e.tableoid::regclass::text
 
 def _blank_events(user_id: int, tenant: str, answers: Sequence[UUID], counts: Counter[str]) -> set[str]:
     """The partitions that were touched."""
-    ids = sorted(_events_about(user_id, tenant, answers))
+    ids = sorted(events_about(user_id, tenant, answers))
     partitions = set()
     with connection.cursor() as cursor:
         for start in range(0, len(ids), BATCH):

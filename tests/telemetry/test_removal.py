@@ -1,4 +1,4 @@
-"""A row that names a wrong folder removes nothing. Each test works in a folder of its own, so that a failure harms none."""
+"""A row that names a wrong folder removes nothing. Each test works in a folder of its own: a failure harms none."""
 
 from __future__ import annotations
 
