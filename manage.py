@@ -14,7 +14,9 @@ def main() -> None:
     from aion import head_start
     from aion.exceptions import CannotStart
     from aion.services import ensure_for_command
+    from telemetry.audit.acting import from_command_line
 
+    from_command_line(sys.argv)
     folder = Path(__file__).resolve().parent
     try:
         with ensure_for_command(sys.argv, folder) as var:

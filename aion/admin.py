@@ -1,4 +1,4 @@
-"""Screens of what no room owns alone: people, groups, limits, scheduled tasks and the audit trail."""
+"""Screens of what no room owns alone: people, groups, limits and scheduled tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission, User
@@ -22,12 +21,14 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from aion.night_screens import NightAdmin
 from aion.permissions import PermissionsField
+from aion.request_screens import DataRequestAdmin
+from aion.retention_screens import RetentionRuleAdmin
+from aion.roles import role_of
 from chat.models import ApiKey
 from telemetry.models import BudgetLimit
 from telemetry.money_screens import LimitAdmin
-from telemetry.screens import ReadOnlyAdmin
 
-__all__ = ["NightAdmin"]
+__all__ = ["DataRequestAdmin", "NightAdmin", "RetentionRuleAdmin"]
 
 for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(model)
@@ -52,8 +53,22 @@ class UserAdmin(DjangoUserAdmin, NamesPermissions):  # type: ignore[type-arg]  #
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Only a superuser gives rights: who may edit people must not be able to raise himself."""
-        own = tuple(super().get_readonly_fields(request, obj))
+        own = (*super().get_readonly_fields(request, obj), "may_do")
         return own if request.user.is_superuser else (*own, "is_superuser", "is_staff", "groups", "user_permissions")
+
+    @display(description=_("what they may do"))
+    def may_do(self, person: User) -> str:
+        """In words, as far as AION's roles go."""
+        if person.is_superuser:
+            return gettext("Everything: a superuser.")
+        purposes = [f"{group.name}: {role.purpose}" for group in person.groups.all() if (role := role_of(group))]
+        if purposes and not person.is_staff:
+            purposes.append(gettext("Not before “staff status” is ticked: without it nobody enters the panel."))
+        return "\n".join(purposes) or gettext("Asks questions. No role of the panel.")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        own = super().get_fieldsets(request, obj)
+        return own if obj is None else [*own, (_("In words"), {"fields": ("may_do",)})]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and _not_above(request, obj)
@@ -73,12 +88,26 @@ def _not_above(request: HttpRequest, person: Any) -> bool:
 class GroupAdmin(DjangoGroupAdmin, NamesPermissions):
     """Roles, and who may find which documents."""
 
+    list_display = ("name", "may_do")
+    list_before_template = "admin/panel/groups_help.html"
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """As with people. Documents know groups by name, so a new name gives its members others' documents."""
+        """As with people. Documents know groups by name, so a new name gives its members others' documents. What a
+        role may is kept by AION for everybody."""
         own = tuple(super().get_readonly_fields(request, obj))
+        if obj is not None and role_of(obj) is not None:
+            return (*own, "name", "permissions", "may_do")
         if request.user.is_superuser:
             return own
         return (*own, "permissions") if obj is None else (*own, "name", "permissions")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or role_of(obj) is None)
+
+    @display(description=_("what they may do"))
+    def may_do(self, group: Group) -> str:
+        role = role_of(group)
+        return str(role.purpose) if role else "—"
 
 
 @admin.register(BudgetLimit)
@@ -160,28 +189,3 @@ class SolarScheduleAdmin(ModelAdmin):
 @admin.register(ClockedSchedule)
 class ClockedScheduleAdmin(ModelAdmin):
     """Once, at a moment."""
-
-
-@admin.register(LogEntry)
-class LogEntryAdmin(ReadOnlyAdmin):
-    """Who changed what, and when."""
-
-    list_display = ("action_time", "user", "what", "message")
-    list_filter = ("action_flag", "user")
-    list_select_related = ("user", "content_type")
-    search_fields = ("object_repr", "change_message")
-    fields = ("action_time", "user", "what", "message")
-    readonly_fields = ("what", "message")
-
-    @display(description=_("object"))
-    def what(self, entry: LogEntry) -> str:
-        return (
-            f"{entry.content_type.name.capitalize()}: {entry.object_repr}" if entry.content_type else entry.object_repr
-        )
-
-    @display(description=_("what was done"))
-    def message(self, entry: LogEntry) -> str:
-        return entry.get_change_message() or entry.get_action_flag_display()
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("admin.view_logentry")

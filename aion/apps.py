@@ -18,3 +18,9 @@ class AionConfig(AppConfig):
 class AdminConfig(admin_apps.AdminConfig):
     default = False
     default_site = "aion.admin_site.AionAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        from aion.auditing import watch
+
+        watch()  # every model that the panel shows is known by now

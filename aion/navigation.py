@@ -64,7 +64,14 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Differences by group"), "groups", "chat.grouppolicyrevision"),
             (_("Learning loop"), "autorenew", "telemetry.loopsettings"),
             (_("Scheduled tasks"), "schedule", "django_celery_beat.periodictask"),
-            (_("Audit trail"), "history", "admin.logentry"),
+        ),
+    ),
+    (
+        _("Governance"),
+        (
+            (_("Audit trail"), "history", "telemetry.auditentry"),
+            (_("Requests about people's data"), "person_search", "telemetry.datarequest"),
+            (_("Retention"), "auto_delete", "telemetry.retentionrule"),
         ),
     ),
     (

@@ -98,6 +98,13 @@ SCHEDULES = (
         hour="1",
     ),
     Schedule(
+        name="end-retention",
+        task="aion.tasks.end_retention",
+        description=gettext_noop("Ends what is past its retention period."),
+        minute="40",
+        hour="1",
+    ),
+    Schedule(
         name="ensure-partitions",
         task="telemetry.tasks.ensure_partitions",
         description=gettext_noop("Makes the tables of the coming months' events."),

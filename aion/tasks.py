@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
 from django.utils import timezone
 
-from aion import erasure, training_actions
+from aion import data_requests, erasure, retention, training_actions
 from aion.autopilot import NightRefused, notice_interrupted, run_night
 from aion.loop import watching
 from inference.models import TrainingRun
@@ -33,6 +34,25 @@ def autopilot(occasion: str = "", dry_run: bool = False) -> None:
 def prepare_training(run_id: int) -> None:
     """Make what a training that was opened in the panel learns from."""
     training_actions.prepare(run_id)
+
+
+@shared_task
+def do_request(request_id: str) -> None:
+    """A copy of a person's data, or its erasure, that was asked for in the panel."""
+    data_requests.do(UUID(request_id))
+
+
+@shared_task
+def end_retention() -> None:
+    """End what is past its period; delivered twice, the second finds nothing."""
+    retention.end_all(timezone.now())
+
+
+@worker_ready.connect
+def take_up_requests(**about: Any) -> None:
+    """What the last stop or crash interrupted; done twice, the second finds nothing."""
+    for request_id in data_requests.unfinished():
+        do_request.delay(str(request_id))
 
 
 @worker_ready.connect

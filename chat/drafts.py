@@ -18,6 +18,7 @@ from inference.engine import Engine, Priority
 from inference.exceptions import DeadlineExceeded, GenerationFailed
 from retrieval.exceptions import EmbeddingFailed
 from telemetry import events
+from telemetry.erasure import was_erased
 from telemetry.events import EventKind, Json
 from telemetry.traffic import Undrafted, undrafted
 
@@ -37,7 +38,10 @@ def draft_missing(since: datetime, until: datetime, *, engine: Engine | None = N
         if time.monotonic() > ends:
             break
         try:
-            _record(asked, _draft(asked, engine))
+            drafted_answer = _draft(asked, engine)
+            if was_erased(asked.event_id, settings.PRIMARY_TENANT_ID):
+                continue  # while it was drafted
+            _record(asked, drafted_answer)
         except (GenerationFailed, DeadlineExceeded, InvalidQuestion, EmbeddingFailed) as exc:
             logger.warning("no draft of %s: %s", asked.event_id, exc)
             continue

@@ -37,3 +37,10 @@ def taught_by(training_set_ids: Sequence[UUID]) -> list[int]:
     return list(
         Adapter.objects.filter(runs__training_set_id__in=training_set_ids).distinct().values_list("pk", flat=True)
     )
+
+
+def count_of(event_ids: Sequence[UUID]) -> int:
+    """How many examinations asked a question of theirs."""
+    ids = {str(event_id) for event_id in event_ids}
+    kept = Examination.objects.exclude(results={}).values_list("results", flat=True)
+    return sum(bool(ids.intersection(results.get("events", ()))) for results in kept)

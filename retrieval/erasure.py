@@ -12,3 +12,8 @@ def erase_person(event_ids: Sequence[UUID], *, tenant: str) -> dict[str, int]:
     """Within the caller's transaction, by the person's answers: this room knows no people."""
     count = GoldenQuestion.objects.filter(tenant=tenant, event_id__in=event_ids).delete()[0]
     return {"golden_questions": count} if count else {}
+
+
+def count_of(event_ids: Sequence[UUID], *, tenant: str) -> int:
+    """How many golden questions came from these answers."""
+    return GoldenQuestion.objects.filter(tenant=tenant, event_id__in=event_ids).count()

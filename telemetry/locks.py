@@ -14,7 +14,16 @@ from telemetry.exceptions import ExportRunning
 
 @contextmanager
 def exporting_alone(tenant: str) -> Iterator[None]:
-    """Hold the tenant's export lock. Raises ExportRunning where another holds it.
+    """Hold the tenant's export lock. Raises ExportRunning where another holds it."""
+    with held(f"telemetry.export:{tenant}") as got:
+        if not got:
+            raise ExportRunning(_("Another export is at work; wait until it is done."))
+        yield
+
+
+@contextmanager
+def held(name: str) -> Iterator[bool]:
+    """Hold the lock of that name; False where another holds it.
 
     On a connection of its own, in a transaction that does nothing else: what the holder writes is seen at once, and
     a pooler that hands connections on between transactions cannot lose the lock.
@@ -22,15 +31,13 @@ def exporting_alone(tenant: str) -> Iterator[None]:
     connection = connections.create_connection(DEFAULT_DB_ALIAS)
     try:
         connection.set_autocommit(False)
-        if not _lock(connection, tenant):
-            raise ExportRunning(_("Another export is at work; wait until it is done."))
-        yield
+        yield _lock(connection, name)
     finally:
         connection.rollback()
         connection.close()
 
 
-def _lock(connection: BaseDatabaseWrapper, tenant: str) -> bool:
+def _lock(connection: BaseDatabaseWrapper, name: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"telemetry.export:{tenant}"])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [name])
         return bool(cursor.fetchone()[0])

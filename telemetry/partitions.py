@@ -6,7 +6,7 @@ Months are UTC months: an id carries a moment, not a place.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -73,3 +73,23 @@ def _months(now: datetime, count: int) -> Iterator[tuple[datetime, datetime]]:
         following = datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=UTC)
         yield first, following
         first = following
+
+
+def drop_months(before: date) -> list[str]:
+    """Drop the partitions of whole months that end by `before`; return their names. Each in moments, alone."""
+    first_kept = date(before.year, before.month, 1)
+    with connection.cursor() as cursor:
+        cursor.execute(_CHILDREN)
+        names = [row[0] for row in cursor.fetchall()]
+    old = [name for name in sorted(names) if f"telemetry_event_{first_kept:%Y_%m}" > name]
+    for name in old:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '2s'")
+            cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+    return old
+
+
+_CHILDREN = """
+SELECT inhrelid::regclass::text FROM pg_inherits
+ WHERE inhparent = 'telemetry_event'::regclass AND inhrelid::regclass::text ~ '_[0-9]{4}_[0-9]{2}$'
+"""

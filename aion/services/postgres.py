@@ -34,6 +34,8 @@ _SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "256MB",
     "maintenance_work_mem": "256MB",
+    "log_min_error_statement": "panic",  # a statement that failed may hold what a person asked, and no erasure
+    "log_error_verbosity": "terse",  # reaches the log
     "log_timezone": "UTC",
     "timezone": "UTC",
 }

@@ -31,6 +31,7 @@ from chat.golden.from_answer import Draft, draft_from_answer, golden_made_from
 from chat.golden.importing import import_questions
 from retrieval.golden_screen import GoldenForm
 from retrieval.models import GoldenQuestion
+from telemetry.audit.trail import Action, write
 from telemetry.exceptions import NoSuchAnswer
 
 ADD, VIEW = "retrieval.add_goldenquestion", "retrieval.view_goldenquestion"
@@ -160,5 +161,6 @@ def export_file(request: HttpRequest, form: str) -> HttpResponse:
     if form not in FORMS:
         raise Http404
     name = f"aion-golden-{timezone.localdate().isoformat()}.{form}"
+    write(Action.DOWNLOADED, object_type="retrieval.goldenquestion", object_name=name)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     return HttpResponse(export_questions(form), content_type=FORMS[form], headers=headers)

@@ -3,16 +3,20 @@
 Ids of other rooms' rows are plain values without constraint: what they point to may be erased, what happened stays.
 """
 
+from telemetry.models.audit import AuditEntry
 from telemetry.models.datasets import DatasetExport, TrainingRow, TrainingSet
 from telemetry.models.events import Event, Question
 from telemetry.models.gaps import Gap, GapQuestion, GapSearch
+from telemetry.models.governance import DataRequest, RetentionRule, RoleGroup
 from telemetry.models.ids import new_id
 from telemetry.models.loop import LoopSettings, Night
 from telemetry.models.money import BudgetLimit, ExchangeRate, LedgerEntry, ModelPrice, Reservation, scope_in_words
 from telemetry.models.opinions import Feedback, Review
 
 __all__ = [
+    "AuditEntry",
     "BudgetLimit",
+    "DataRequest",
     "DatasetExport",
     "Event",
     "ExchangeRate",
@@ -26,7 +30,9 @@ __all__ = [
     "Night",
     "Question",
     "Reservation",
+    "RetentionRule",
     "Review",
+    "RoleGroup",
     "TrainingRow",
     "TrainingSet",
     "new_id",

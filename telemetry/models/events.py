@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
 from telemetry.models.ids import new_id
+
+WITH_TEXTS = ("answer", "retrieval", "draft", "failure")  # kinds that hold what people asked or were told
 
 
 class Event(models.Model):
@@ -24,6 +27,7 @@ class Event(models.Model):
         BUDGET = "budget", _("budget")
         LOOP = "loop", _("learning loop")
         ERASURE = "erasure", _("erasure")
+        RETENTION = "retention", _("retention")
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     tenant = models.CharField(_("tenant"), max_length=64)
@@ -37,7 +41,25 @@ class Event(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         ordering = ("-id",)
-        indexes = (models.Index(fields=("tenant", "kind", "id"), name="telemetry_event_by_kind"),)
+        indexes = (
+            models.Index(fields=("tenant", "kind", "id"), name="telemetry_event_by_kind"),
+            models.Index(
+                KeyTextTransform("userId", "meta"),
+                "id",
+                name="telemetry_event_of_person",
+                condition=models.Q(meta__has_key="userId"),
+            ),
+            models.Index(
+                KeyTextTransform("answerId", "meta"),
+                name="telemetry_event_of_answer",
+                condition=models.Q(meta__has_key="answerId"),
+            ),
+            models.Index(
+                fields=("tenant", "id"),
+                name="telemetry_event_with_text",
+                condition=models.Q(kind__in=WITH_TEXTS) & ~models.Q(meta__has_key="erased"),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"

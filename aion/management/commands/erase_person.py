@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from aion.accounts import find_account
 from aion.erasure import Receipt, as_dict, erase_person
+from aion.exceptions import ActionFailed
+from telemetry.audit.trail import Action, write
 from telemetry.exceptions import ExportFailed
 
 SURE = ("s", "sim", "y", "yes")
@@ -23,32 +25,28 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", help="name or number of the account")
+        parser.add_argument("--reason", default="", help="why; kept in the audit trail, so do not name the person")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--json", action="store_true", help="print the receipt as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user_id, name = self._whom(options["user"])
+        try:
+            user_id, name = find_account(options["user"])
+        except ActionFailed as exc:
+            raise CommandError(str(exc)) from exc
         if not options["yes"]:
             asked = _("Erase everything that %(name)s asked and said? It cannot be undone. [y/N] ") % {"name": name}
             if input(asked).strip().lower() not in SURE:
                 raise CommandError(_("Nothing was erased."))
         try:
             receipt = erase_person(user_id)
+            write(Action.ERASED, object_id=receipt.id, detail=_("Done."), reason=options["reason"])
         except ExportFailed as exc:
             raise CommandError(_("Nothing was erased: %(why)s") % {"why": exc}) from exc
         if options["json"]:
             self.stdout.write(json.dumps(as_dict(receipt), ensure_ascii=False, indent=2))
         else:
             self._tell(receipt)
-
-    def _whom(self, given: str) -> tuple[int, str]:
-        """An account, or the number of one that is gone: what it asked may still be there."""
-        found = get_user_model().objects.filter(username=given).first()
-        if found is not None:
-            return found.pk, found.get_username()
-        if given.isdecimal() and len(given) < 19:
-            return int(given), f"#{given}"
-        raise CommandError(_("There is no account named %(name)s.") % {"name": given})
 
     def _tell(self, receipt: Receipt) -> None:
         self.stdout.write(_("Receipt %(id)s") % {"id": receipt.id})

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from aion.roles import keep_roles
 from aion.schedules import create_missing_schedules
 from inference.external import external_url
 from retrieval.models import Document
@@ -26,8 +27,8 @@ DEMO_QUESTIONS = Path("demo") / "golden.jsonl"
 
 class Command(BaseCommand):
     help = (
-        "Make the installation ready: migrate the database, collect static files, create the schedules, the first "
-        "administrator (its password is printed once) and, in an empty installation, read the demo documents and "
+        "Make the installation ready: migrate the database, collect static files, create the schedules and roles, the "
+        "first administrator (its password is printed once) and, in an empty installation, read the demo documents and "
         "questions; convert the base model. `up` calls it at each start; call it yourself where another tool starts "
         "AION's processes."
     )
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         self._collect_static_files()
         create_missing_schedules()
+        keep_roles()
         self._create_first_administrator()
         self._convert_base_model()
         self._read_demo_documents()
