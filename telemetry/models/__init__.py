@@ -9,6 +9,7 @@ from telemetry.models.ids import new_id
 from telemetry.models.loop import LoopSettings, Night
 from telemetry.models.money import BudgetLimit, ExchangeRate, LedgerEntry, ModelPrice, Reservation, scope_in_words
 from telemetry.models.opinions import Feedback, Review
+from telemetry.models.rollups import Rollup, RollupDue, RollupSeal
 
 __all__ = [
     "BudgetLimit",
@@ -23,6 +24,9 @@ __all__ = [
     "Question",
     "Reservation",
     "Review",
+    "Rollup",
+    "RollupDue",
+    "RollupSeal",
     "TrainingRow",
     "TrainingSet",
     "new_id",
