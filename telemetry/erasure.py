@@ -24,6 +24,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from telemetry.events import rewriting
 from telemetry.exceptions import ExportFailed
 from telemetry.export import write_rolling_jsonl
 from telemetry.models import DatasetExport, Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
@@ -98,7 +99,7 @@ BLANKED: Mapping[str, Any] = {
 
 def _blank_events(user_id: int, tenant: str, answers: Sequence[UUID]) -> int:
     values: dict[str, Any] = {"blank": json.dumps(BLANKED), "tenant": tenant, "answers": list(answers), "user": user_id}
-    with connection.cursor() as cursor:
+    with rewriting(), connection.cursor() as cursor:
         cursor.execute(_BLANK, values)
         return int(cursor.rowcount)
 

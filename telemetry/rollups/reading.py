@@ -1,313 +1,240 @@
 """What pages ask of the counts. Reads rollups only, never events, so that it takes milliseconds at any size.
 
-Figures are as of the last run of the task, a minute or so ago (`waiting_since`). Shares lie in [0, 1]; money is US$.
+Figures are as of the last run of the task, a minute or so ago (`waiting_since`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Min
-from django.utils import timezone
+from django.db import models
+from django.db.models import QuerySet
 
 from telemetry.models import Rollup, RollupDue
-from telemetry.rollups.bins import (
-    CONFIDENCE_BINS,
-    LATENCY_BINS,
-    Interval,
-    confidence_edges,
-    filled,
-    percentile_ms,
-    wilson,
+from telemetry.rollups.bins import CONFIDENCE_BINS, Interval, confidence_edges, filled, percentile_ms, wilson
+from telemetry.rollups.counting import HOUR, midnight
+from telemetry.rollups.figures import (
+    Chart,
+    Distribution,
+    DocumentRow,
+    FoundDocument,
+    Heatmap,
+    Latency,
+    LatencyChart,
+    Line,
+    Overview,
+    Range,
+    Reliability,
+    ReliabilityBin,
+    Sum,
 )
+
+__all__ = [
+    "Chart",
+    "Distribution",
+    "DocumentRow",
+    "FoundDocument",
+    "Grain",
+    "Heatmap",
+    "Interval",
+    "Latency",
+    "LatencyChart",
+    "Line",
+    "Metric",
+    "Overview",
+    "Range",
+    "Reliability",
+    "ReliabilityBin",
+    "Sum",
+    "chart",
+    "confidence",
+    "dead_documents",
+    "heatmap",
+    "latencies",
+    "latency_chart",
+    "overused_documents",
+    "overview",
+    "reliability",
+    "sums",
+    "waiting_since",
+]
 
 Grain = Rollup.Grain
 Metric = Rollup.Metric
 JUDGED_BY = ("review", "vote")
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Local days, the last one included. Raises ValueError where the last is before the first."""
-
-    first: date
-    last: date
-
-    def __post_init__(self) -> None:
-        if self.last < self.first:
-            raise ValueError(f"{self.last} is before {self.first}")
-
-    @classmethod
-    def of_last(cls, days: int, now: datetime | None = None) -> Range:
-        """The last `days` days, today included."""
-        today = timezone.localtime(now or timezone.now()).date()
-        return cls(today - timedelta(days=days - 1), today)
-
-    @property
-    def days(self) -> tuple[date, ...]:
-        return tuple(self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1))
-
-    @property
-    def before(self) -> Range:
-        """As many days just before it."""
-        length = self.last - self.first + timedelta(days=1)
-        return Range(self.first - length, self.last - length)
-
-    @property
-    def since(self) -> datetime:
-        return _midnight(self.first)
-
-    @property
-    def until(self) -> datetime:
-        """The midnight after its last day."""
-        return _midnight(self.last + timedelta(days=1))
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """What one label came to: how often, and the total of its values (tokens, US$, milliseconds, C)."""
-
-    label: str
-    name: str
-    count: int
-    total: Decimal
-
-    @property
-    def mean(self) -> float | None:
-        return float(self.total) / self.count if self.count else None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One label over time: a count and a total for each of the chart's `starts`."""
-
-    label: str
-    name: str
-    counts: tuple[int, ...]
-    totals: tuple[Decimal, ...]
-
-    @property
-    def count(self) -> int:
-        return sum(self.counts)
-
-    @property
-    def total(self) -> Decimal:
-        return sum(self.totals, Decimal(0))
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """`starts` are the hours or days, empty ones included; `lines` the labels, the most frequent first; `before` what
-    each label came to in as many days just before, the most frequent first."""
-
-    starts: tuple[datetime, ...]
-    lines: tuple[Line, ...]
-    before: tuple[Sum, ...]
-
-    def line(self, label: str) -> Line:
-        """That label's line, all zeros where it never occurred."""
-        nothing = Line(label, "", (0,) * len(self.starts), (Decimal(0),) * len(self.starts))
-        return next((line for line in self.lines if line.label == label), nothing)
-
-    def count_before(self, label: str) -> int:
-        return sum(one.count for one in self.before if one.label == label)
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """A range in figures. `asked` are all questions, failed ones too; the paid share is of those answered."""
-
-    asked: int = 0
-    local: int = 0
-    fallback: int = 0
-    abstain: int = 0
-    failed: int = 0
-    grounded: int = 0
-    not_grounded: int = 0
-    votes_up: int = 0
-    votes_down: int = 0
-    corrected: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: Decimal = Decimal(0)
-
-    @property
-    def answered(self) -> int:
-        return self.asked - self.failed
-
-    @property
-    def fallback_share(self) -> float | None:
-        return self.fallback / self.answered if self.answered else None
-
-    @property
-    def fallback_interval(self) -> Interval | None:
-        return wilson(self.fallback, self.answered)
-
-    @property
-    def grounded_share(self) -> float | None:
-        checked = self.grounded + self.not_grounded
-        return self.grounded / checked if checked else None
-
-    @property
-    def grounded_interval(self) -> Interval | None:
-        return wilson(self.grounded, self.grounded + self.not_grounded)
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """`counts[i]` values lie in [`edges[i]`, `edges[i + 1]`)."""
-
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    mean: float | None
-
-    @property
-    def n(self) -> int:
-        return sum(self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Judged local answers with C in [`low`, `high`); `confidence` is their mean C, None where there are none."""
-
-    low: float
-    high: float
-    right: int
-    wrong: int
-    confidence: float | None
-
-    @property
-    def n(self) -> int:
-        return self.right + self.wrong
-
-    @property
-    def share(self) -> float | None:
-        return self.right / self.n if self.n else None
-
-    @property
-    def interval(self) -> Interval | None:
-        """Wilson's, of the share that was right."""
-        return wilson(self.right, self.n)
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """`ece` is the expected calibration error: how far C is from the share right, weighed by the answers in a bin."""
-
-    bins: tuple[ReliabilityBin, ...]
-    ece: float | None
-
-    @property
-    def n(self) -> int:
-        return sum(one.n for one in self.bins)
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """How long one stage took, in milliseconds; percentiles are read from bins 12 % wide."""
-
-    stage: str
-    n: int
-    mean_ms: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyChart:
-    """A stage over time; None where it did not happen."""
-
-    stage: str
-    starts: tuple[datetime, ...]
-    points: tuple[Latency, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
-    """In how many searches a document was chosen, day by day; `share` is of all searches of the range."""
-
-    document_id: UUID
-    title: str
-    counts: tuple[int, ...]
-    share: float
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Heatmap:
-    """The most found documents by day, the most found first; `days` are the columns, `searches` their searches."""
-
-    days: tuple[date, ...]
-    searches: tuple[int, ...]
-    rows: tuple[DocumentRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FoundDocument:
-    """`share` of all searches chose it, with its interval."""
-
-    document_id: UUID
-    title: str
-    count: int
-    share: float
-    interval: Interval
+_OF_OVERVIEW = (
+    Metric.ROUTE,
+    Metric.GROUNDED,
+    Metric.VOTE,
+    Metric.INPUT_TOKENS,
+    Metric.OUTPUT_TOKENS,
+    Metric.COST,
+)
+_COUNT, _TOTAL = models.Sum("count"), models.Sum("total")
+K = TypeVar("K", str, datetime)
 
 
 def overview(tenant: str, span: Range) -> Overview:
     """The range in figures; ask again with `span.before` to compare."""
-    raise NotImplementedError
+    found = {
+        (metric, label): (count, total)
+        for metric, label, count, total in _rows(tenant, span, *_OF_OVERVIEW)
+        .values_list("metric", "label")
+        .annotate(_COUNT, _TOTAL)
+    }
+
+    def count(metric: Metric, *labels: str) -> int:
+        return sum(found.get((metric, label), (0, 0))[0] for label in labels)
+
+    def total(metric: Metric) -> Decimal:
+        return sum((total for (of, _label), (_count, total) in found.items() if of == metric), Decimal(0))
+
+    return Overview(
+        asked=count(Metric.ROUTE, "local", "fallback", "abstain", "failed"),
+        local=count(Metric.ROUTE, "local"),
+        fallback=count(Metric.ROUTE, "fallback"),
+        abstain=count(Metric.ROUTE, "abstain"),
+        failed=count(Metric.ROUTE, "failed"),
+        grounded=count(Metric.GROUNDED, "yes"),
+        not_grounded=count(Metric.GROUNDED, "no"),
+        votes_up=count(Metric.VOTE, "up"),
+        votes_down=count(Metric.VOTE, "down"),
+        corrected=count(Metric.VOTE, "corrected"),
+        input_tokens=int(total(Metric.INPUT_TOKENS)),
+        output_tokens=int(total(Metric.OUTPUT_TOKENS)),
+        cost_usd=total(Metric.COST),
+    )
 
 
 def chart(metric: Metric, tenant: str, span: Range, *, grain: Grain = Grain.DAY) -> Chart:
     """Counts and totals of each label of `metric` over time. `Metric` says which labels; not for documents."""
-    raise NotImplementedError
+    starts = _starts(span, grain)
+    place = {start: number for number, start in enumerate(starts)}
+    counts: dict[str, list[int]] = defaultdict(lambda: [0] * len(starts))
+    totals: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * len(starts))
+    summed = _rows(tenant, span, metric, grain=grain).values_list("label", "start")
+    for label, start, count, total in summed.annotate(_COUNT, _TOTAL):
+        counts[label][place[start]] += count
+        totals[label][place[start]] += total
+    names = _names(_rows(tenant, span, metric, grain=grain))
+    lines = [Line(label, names.get(label, ""), tuple(counts[label]), tuple(totals[label])) for label in counts]
+    lines.sort(key=lambda line: (-line.count, line.label))
+    return Chart(starts, tuple(lines), sums(metric, tenant, span.before))
 
 
 def sums(metric: Metric, tenant: str, span: Range) -> tuple[Sum, ...]:
     """What each label came to in the range, the most frequent first."""
-    raise NotImplementedError
+    rows = _rows(tenant, span, metric)
+    names = _names(rows)
+    summed = rows.values_list("label").annotate(_COUNT, _TOTAL)
+    found = [Sum(label, names.get(label, ""), count, total) for label, count, total in summed]
+    return tuple(sorted(found, key=lambda one: (-one.count, one.label)))
 
 
 def confidence(tenant: str, span: Range, *, route: str | None = None) -> Distribution:
     """Of all answered questions, or of those that took one route."""
-    raise NotImplementedError
+    rows = _rows(tenant, span, Metric.CONFIDENCE)
+    rows = rows if route is None else rows.filter(label=route)
+    by_bin = {place: (n, total) for place, n, total in rows.values_list("bin").annotate(_COUNT, _TOTAL)}
+    counts = filled({place: n for place, (n, _total) in by_bin.items()}, CONFIDENCE_BINS)
+    total = sum((total for _n, total in by_bin.values()), Decimal(0))
+    return Distribution(confidence_edges(), counts, float(total) / sum(counts) if sum(counts) else None)
 
 
 def reliability(tenant: str, span: Range, *, judged_by: Collection[str] = JUDGED_BY) -> Reliability:
     """How often local answers were right, by their confidence. A review by staff decides before what askers thought;
     `judged_by` ("review", "vote") keeps the two apart. Empty bins are included."""
-    raise NotImplementedError
+    rows = _rows(tenant, span, Metric.RIGHT, Metric.WRONG).filter(label__in=judged_by)
+    counts: dict[tuple[str, int], int] = defaultdict(int)
+    totals: dict[int, Decimal] = defaultdict(Decimal)
+    for metric, place, count, total in rows.values_list("metric", "bin").annotate(_COUNT, _TOTAL):
+        counts[metric, place] += count
+        totals[place] += total
+    bins = []
+    for place, (low, high) in enumerate(pairwise(confidence_edges())):
+        right, wrong = counts[Metric.RIGHT, place], counts[Metric.WRONG, place]
+        mean = float(totals[place]) / (right + wrong) if right + wrong else None
+        bins.append(ReliabilityBin(low, high, right, wrong, mean))
+    return Reliability(tuple(bins), _ece(bins))
+
+
+def _ece(bins: Sequence[ReliabilityBin]) -> float | None:
+    n = sum(one.n for one in bins)
+    apart = (abs(one.right - one.n * (one.confidence or 0)) for one in bins)
+    return sum(apart) / n if n else None
 
 
 def latencies(tenant: str, span: Range) -> tuple[Latency, ...]:
     """Of each stage (embed, search, route, generate, overhead, total, ...), the longest first."""
-    raise NotImplementedError
+    rows = _rows(tenant, span, Metric.LATENCY).values_list("label", "bin").annotate(_COUNT, _TOTAL)
+    stages = _latencies((label, place, count, total) for label, place, count, total in rows)
+    return tuple(sorted(stages.values(), key=lambda one: (-(one.p50_ms or 0), one.stage)))
 
 
 def latency_chart(stage: str, tenant: str, span: Range, *, grain: Grain = Grain.DAY) -> LatencyChart:
     """One stage over time."""
-    raise NotImplementedError
+    rows = _rows(tenant, span, Metric.LATENCY, grain=grain).filter(label=stage)
+    found = _latencies(rows.values_list("start", "bin").annotate(_COUNT, _TOTAL), stage=stage)
+    nothing, starts = Latency(stage, 0, None, None, None), _starts(span, grain)
+    return LatencyChart(stage, starts, tuple(found.get(start, nothing) for start in starts))
+
+
+def _latencies(rows: Iterable[tuple[K, int, int, Decimal]], *, stage: str | None = None) -> dict[K, Latency]:
+    """The percentiles of each key (a stage, or the starts of `stage`) from its bins' counts and totals."""
+    counts: dict[K, dict[int, int]] = defaultdict(dict)
+    totals: dict[K, Decimal] = defaultdict(Decimal)
+    for key, place, count, total in rows:
+        counts[key][place] = count
+        totals[key] += total
+    return {
+        key: Latency(
+            stage=stage or str(key),
+            n=(n := sum(bins.values())),
+            mean_ms=float(totals[key]) / n,
+            p50_ms=percentile_ms(bins, 0.50),
+            p95_ms=percentile_ms(bins, 0.95),
+        )
+        for key, bins in counts.items()
+    }
 
 
 def heatmap(tenant: str, span: Range, *, documents: int = 20) -> Heatmap:
     """The `documents` most found documents, day by day."""
-    raise NotImplementedError
+    days = _starts(span, Grain.DAY)
+    searches = _by_start(_rows(tenant, span, Metric.SEARCH))
+    rows = _rows(tenant, span, Metric.DOCUMENT)
+    busiest = rows.values_list("label").annotate(found=_COUNT).order_by("-found", "label")[:documents]
+    by_day: dict[str, dict[datetime, int]] = {label: {} for label, _found in busiest}
+    of_busiest = rows.filter(label__in=list(by_day))
+    for label, start, count in of_busiest.values_list("label", "start", "count"):
+        by_day[label][start] = count
+    titles = _names(of_busiest)
+    asked = sum(searches.values())
+    return Heatmap(
+        days=span.days,
+        searches=tuple(searches.get(day, 0) for day in days),
+        rows=tuple(
+            DocumentRow(
+                document_id=UUID(label),
+                title=titles.get(label, ""),
+                counts=tuple(counts.get(day, 0) for day in days),
+                share=sum(counts.values()) / max(asked, 1),
+            )
+            for label, counts in by_day.items()
+        ),
+    )
 
 
 def dead_documents(tenant: str, span: Range, installed: Collection[UUID]) -> tuple[UUID, ...]:
     """Which of the `installed` documents no search of the range chose, in the order given."""
-    raise NotImplementedError
+    found = set(_rows(tenant, span, Metric.DOCUMENT).values_list("label", flat=True).distinct())
+    return tuple(document for document in installed if str(document) not in found)
 
 
 def overused_documents(
@@ -315,13 +242,47 @@ def overused_documents(
 ) -> tuple[FoundDocument, ...]:
     """Documents that surely more than `share` of all searches chose (the interval's low end is above it), the most
     found first; none where there were fewer than `least_searches`."""
-    raise NotImplementedError
+    searches = sum(_by_start(_rows(tenant, span, Metric.SEARCH)).values())
+    if searches < least_searches:
+        return ()
+    rows = _rows(tenant, span, Metric.DOCUMENT)
+    often = rows.values_list("label").annotate(found=_COUNT).filter(found__gt=share * searches)
+    surely = {
+        label: (count, interval)
+        for label, count in often.order_by("-found", "label")
+        if (interval := wilson(min(count, searches), searches)) is not None and interval.low > share
+    }
+    titles = _names(rows.filter(label__in=list(surely)))
+    return tuple(
+        FoundDocument(UUID(label), titles.get(label, ""), count, count / searches, interval)
+        for label, (count, interval) in surely.items()
+    )
 
 
 def waiting_since(tenant: str) -> datetime | None:
     """When what is not yet counted began to wait; None where everything is counted."""
-    raise NotImplementedError
+    waiting: datetime | None = RollupDue.objects.filter(tenant=tenant).aggregate(since=models.Min("since"))["since"]
+    return waiting
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone())
+def _rows(tenant: str, span: Range, *metrics: Metric, grain: Grain = Grain.DAY) -> QuerySet[Rollup]:
+    return Rollup.objects.filter(
+        tenant=tenant, grain=grain, metric__in=metrics, start__gte=span.since, start__lt=span.until
+    ).order_by()
+
+
+def _names(rows: QuerySet[Rollup]) -> dict[str, str]:
+    """What labels that have a name were last called."""
+    return dict(rows.exclude(name="").order_by("label", "-start").distinct("label").values_list("label", "name"))
+
+
+def _by_start(rows: QuerySet[Rollup]) -> Mapping[datetime, int]:
+    return dict(rows.values_list("start").annotate(_COUNT))
+
+
+def _starts(span: Range, grain: Grain) -> tuple[datetime, ...]:
+    """The beginnings of the range's hours or days, in UTC as the rows have them."""
+    if grain == Grain.DAY:
+        return tuple(midnight(day).astimezone(UTC) for day in span.days)
+    first = span.since.astimezone(UTC)
+    return tuple(first + HOUR * number for number in range(int((span.until - first) / HOUR)))
