@@ -21,7 +21,9 @@ from chat import control
 from chat.groups_screen import in_words
 from inference.serving import engine_status
 from telemetry import metrics
-from telemetry.metrics import DayRoutes, Heatmap
+from telemetry.metrics import DayRoutes
+from telemetry.rollups import reading
+from telemetry.rollups.reading import Heatmap, Range
 
 DAYS = 14
 HEATMAP_DOCUMENTS = 12
@@ -64,7 +66,7 @@ def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "buttons": [button_of(action, request) for action in ACTIONS.values() if action.slug not in hidden],
         "tau_button": button_of(ACTIONS["tau"], request),
         "routes": routes_chart(metrics.routes_by_day(tenant, DAYS)),
-        "heatmap": heat_table(metrics.retrieval_heatmap(tenant, DAYS, HEATMAP_DOCUMENTS)),
+        "heatmap": heat_table(reading.heatmap(tenant, Range.of_last(DAYS), documents=HEATMAP_DOCUMENTS)),
         "days": DAYS,
     }
     return context

@@ -85,6 +85,11 @@ SCHEDULES = (
         description=gettext_noop("Settles reservations of the budget that nobody settled in time."),
     ),
     Schedule(
+        name="keep-rollups",
+        task="telemetry.tasks.keep_rollups",
+        description=gettext_noop("Counts what happened by hour and by day, for the charts."),
+    ),
+    Schedule(
         name="refresh-folders",
         task="retrieval.tasks.refresh_folders",
         description=gettext_noop("Reads the watched folders whose time has come."),

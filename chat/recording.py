@@ -21,7 +21,7 @@ from chat.models import Conversation, Message
 from inference.exceptions import GenerationCancelled
 from retrieval.results import Retrieval
 from telemetry import events
-from telemetry.events import EventKind, Json
+from telemetry.events import EventKind, Json, NewEvent
 from telemetry.traffic import LocalAttempt
 
 TITLE_CHARACTERS = 80
@@ -64,14 +64,15 @@ def record_answer(
     paid: Spending | None,
 ) -> None:
     """The retrieval, the answer and, where it was used, the fallback; and both turns. All or nothing."""
-    tenant = settings.PRIMARY_TENANT_ID
+    answer_id = answer.event_id or events.new_event_id()
+    found = _searched(retrieval, confidence)
+    meta = _asked(question, asker) | _answered(answer) | {"retrievalId": str(found.id), "status": "answered"}
+    happened = [found, NewEvent(EventKind.ANSWER, 1, meta, answer_id)]
+    if paid is not None:
+        why: dict[str, Json] = {"reason": answer.reason, "answerId": str(answer_id), "tag": "rag-answer"}
+        happened.append(NewEvent(EventKind.FALLBACK, 0, why | spent(paid), events.new_event_id()))
     with transaction.atomic():
-        retrieval_id = _record_retrieval(retrieval, confidence)
-        meta = _asked(question, asker) | _answered(answer) | {"retrievalId": str(retrieval_id), "status": "answered"}
-        events.record(EventKind.ANSWER, value=1, meta=meta, tenant=tenant, event_id=answer.event_id)
-        if paid is not None:
-            why: dict[str, Json] = {"reason": answer.reason, "answerId": str(answer.event_id), "tag": "rag-answer"}
-            events.record(EventKind.FALLBACK, value=0, meta=why | spent(paid), tenant=tenant)
+        events.record_all(happened, tenant=settings.PRIMARY_TENANT_ID)
         if conversation is not None:
             _append_turns(conversation, question, answer)
 
@@ -87,15 +88,17 @@ def record_failure(
     confidence: Confidence | None,
 ) -> None:
     """A question without an answer: the same event, its status `failed`, with as much as was known by then."""
-    with transaction.atomic():
-        meta: dict[str, Json] = {**_asked(question, asker), **known, "status": "failed", "error": code_of(exc)}
-        meta |= {"detail": str(exc)[:300], "reply": "", "rank": 1, "source": "failed"}
-        if retrieval is not None and confidence is not None:
-            meta["retrievalId"] = str(_record_retrieval(retrieval, confidence))
-        events.record(EventKind.ANSWER, value=0, meta=meta, tenant=settings.PRIMARY_TENANT_ID, event_id=event_id)
+    meta: dict[str, Json] = {**_asked(question, asker), **known, "status": "failed", "error": code_of(exc)}
+    meta |= {"detail": str(exc)[:300], "reply": "", "rank": 1, "source": "failed"}
+    happened = []
+    if retrieval is not None and confidence is not None:
+        happened.append(_searched(retrieval, confidence))
+        meta["retrievalId"] = str(happened[0].id)
+    happened.append(NewEvent(EventKind.ANSWER, 0, meta, event_id))
+    events.record_all(happened, tenant=settings.PRIMARY_TENANT_ID)
 
 
-def _record_retrieval(retrieval: Retrieval, confidence: Confidence) -> UUID:
+def _searched(retrieval: Retrieval, confidence: Confidence) -> NewEvent:
     items: list[Json] = [
         {
             "text": chunk.text,
@@ -114,7 +117,7 @@ def _record_retrieval(retrieval: Retrieval, confidence: Confidence) -> UUID:
     meta: dict[str, Json] = {"query": retrieval.query, "items": items, "features": dict(confidence.reading.features)}
     meta |= {"embedder": retrieval.embedder, "generation": retrieval.generation}
     meta |= {"terms": {term.term: round(term.idf, 4) for term in retrieval.terms}, "chunkCount": retrieval.chunk_count}
-    return events.record(EventKind.RETRIEVAL, value=len(items), meta=meta, tenant=settings.PRIMARY_TENANT_ID)
+    return NewEvent(EventKind.RETRIEVAL, len(items), meta, events.new_event_id())
 
 
 def _asked(question: Question, asker: Asker) -> dict[str, Json]:
@@ -175,18 +178,9 @@ def _append_turns(conversation: Conversation, question: Question, answer: Answer
     meta: dict[str, object] = {"used": answer.used, "C": answer.confidence, "tau": answer.tau, "mode": answer.mode}
     meta |= {"reason": answer.reason, "reasonText": answer.reason_text}
     meta |= {"sources": [source.as_dict() for source in answer.sources]}
-    Message.objects.bulk_create(
-        [
-            Message(conversation=conversation, role=Message.Role.USER, text=question.text),
-            Message(
-                conversation=conversation,
-                role=Message.Role.ASSISTANT,
-                text=answer.text,
-                event_id=answer.event_id,
-                meta=meta,
-            ),
-        ]
-    )
+    said = {"text": answer.text, "event_id": answer.event_id, "meta": meta}
+    conversation.messages.create(role=Message.Role.USER, text=question.text)  # one by one: see events.record_all
+    conversation.messages.create(role=Message.Role.ASSISTANT, **said)
 
 
 def spent(paid: Spending) -> dict[str, Json]:

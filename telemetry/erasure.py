@@ -19,6 +19,7 @@ from django.db import connection
 from django.db.models import Q
 
 from telemetry import erased_files as files
+from telemetry.events import rewriting
 from telemetry.gaps.unanswered import erase_questions
 from telemetry.models import Event, Feedback, Gap, GapQuestion, Reservation, Review, TrainingRow, TrainingSet
 from telemetry.removal import remove_written
@@ -140,7 +141,7 @@ def _blank_events(user_id: int, tenant: str, answers: Sequence[UUID], counts: Co
     """The partitions that were touched."""
     ids = sorted(events_about(user_id, tenant, answers))
     partitions = set()
-    with connection.cursor() as cursor:
+    with rewriting(), connection.cursor() as cursor:
         for start in range(0, len(ids), BATCH):
             values = {"blank": json.dumps(BLANKED), "tenant": tenant, "ids": ids[start : start + BATCH]}
             cursor.execute(_BLANK, values)

@@ -5,11 +5,16 @@ The moment is the one inside the id, so a time window is an id range and touches
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
+
+from django.db import connection, transaction
 
 from telemetry.models import Event, new_id
 
@@ -25,6 +30,16 @@ class EventRecord:
     value: float
     meta: Mapping[str, Json]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be recorded; `telemetry.event_shapes` says what `meta` holds for each kind."""
+
+    kind: EventKind
+    value: float
+    meta: Mapping[str, Json]
+    id: UUID
 
 
 def new_event_id() -> UUID:
@@ -49,16 +64,35 @@ def record(
 ) -> UUID:
     """Append one event and return its id; in the caller's transaction, so that both happen or neither."""
     event_id = event_id or new_id()
-    Event.objects.create(
-        id=event_id,
-        tenant=tenant,
-        kind=EventKind(kind),
-        value=value,
-        meta=_without_nul(meta),
-        at=moment_of(event_id),
-        schema=SCHEMA,
-    )
+    record_all([NewEvent(kind, value, meta, event_id)], tenant=tenant)
     return event_id
+
+
+def record_all(new: Sequence[NewEvent], *, tenant: str) -> None:
+    """Append the events of one occasion in one round trip, likewise in the caller's transaction.
+
+    By hand: Django's `bulk_create` sends arrays, which are quoted letter by letter, and took twice as long.
+    """
+    rows = [
+        (event.id, tenant, EventKind(event.kind), event.value, _as_json(event.meta), moment_of(event.id), SCHEMA)
+        for event in new
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT + ", ".join([_ROW] * len(rows)), [value for row in rows for value in row])
+
+
+_INSERT = "INSERT INTO telemetry_event (id, tenant, kind, value, meta, at, schema) VALUES "
+_ROW = "(%s, %s, %s, %s, %s, %s, %s)"
+
+
+@contextmanager
+def rewriting() -> Iterator[None]:
+    """Within it events may be changed and deleted, which the database refuses otherwise: for erasure and retention."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL aion.rewriting_events = 'on'")
+        yield
+        cursor.execute("SET LOCAL aion.rewriting_events = 'off'")
 
 
 def find_event(event_id: UUID, tenant: str) -> EventRecord | None:
@@ -67,6 +101,14 @@ def find_event(event_id: UUID, tenant: str) -> EventRecord | None:
     if row is None:
         return None
     return EventRecord(id=row.id, kind=EventKind(row.kind), value=row.value, meta=row.meta, at=row.at)
+
+
+def _as_json(meta: Mapping[str, Json]) -> str:
+    text = json.dumps(meta)
+    return json.dumps(_without_nul(meta)) if _SUSPICIOUS.search(text) else text
+
+
+_SUSPICIOUS = re.compile(r"\\u(0000|d[89a-f])")  # as JSON spells them
 
 
 def _without_nul(value: Json) -> Json:

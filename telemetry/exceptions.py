@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -90,3 +90,10 @@ class DiskFull(ExportFailed):
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)
         self.path = path
+
+
+class MonthNotOver(Exception):
+    """Events of a month that may still bring some are not dropped."""
+
+    def __init__(self, before: date) -> None:
+        super().__init__(f"{before} is still to come: only months that are over are dropped")

@@ -5,22 +5,23 @@ Months are UTC months: an id carries a moment, not a place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from psycopg import sql
+
+from telemetry.events import rewriting
+from telemetry.exceptions import MonthNotOver
+from telemetry.models.ids import lowest_id as lowest_id
+from telemetry.rollups import keeping
 
 PARENT = sql.Identifier("telemetry_event")
 DEFAULT = sql.Identifier("telemetry_event_default")
 LOCK_NAME = "telemetry.partitions"
-
-
-def lowest_id(moment: datetime) -> UUID:
-    """The smallest UUIDv7 of `moment`: `id >= lowest_id(t)` means "from t on" and lets PostgreSQL skip older months."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def ensure_partitions(now: datetime | None = None, *, ahead: int = 3) -> list[str]:
@@ -31,11 +32,42 @@ def ensure_partitions(now: datetime | None = None, *, ahead: int = 3) -> list[st
     created = []
     for first, following in _months((now or timezone.now()).astimezone(UTC), ahead + 1):
         name = f"telemetry_event_{first:%Y_%m}"
-        with transaction.atomic():
+        with rewriting():  # what waited in the DEFAULT partition is deleted there
             if _claim(name):
                 _create(name, lowest_id(first), lowest_id(following))
                 created.append(name)
     return created
+
+
+def drop_months(before: date) -> list[str]:
+    """Drop the events of every month that ended by `before`, with what of them waits in the DEFAULT partition; return
+    the names of the dropped partitions, the oldest first. What was counted of them stays, for good.
+
+    All or nothing, in seconds. Raises `MonthNotOver` for a day to come, and `OperationalError` where the events were
+    read or written for two seconds without a pause: try again later.
+    """
+    if before > timezone.now().astimezone(UTC).date():
+        raise MonthNotOver(before)
+    until = datetime(before.year, before.month, 1, tzinfo=UTC)
+    with rewriting(), connection.cursor() as cursor:
+        keeping.keep_all(before=until)
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        names = [name for name in _partitions() if name < f"telemetry_event_{until:%Y_%m}"]
+        for name in names:
+            cursor.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(PARENT, sql.Identifier(name)))
+            cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        cursor.execute(sql.SQL("DELETE FROM {} WHERE id < %s").format(DEFAULT), [lowest_id(until)])
+        if names or cursor.rowcount:
+            keeping.seal(until)
+    return names
+
+
+def _partitions() -> list[str]:
+    """The months there are, by the names of their tables, the oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'telemetry_event'::regclass")
+        names = [name for (name,) in cursor.fetchall()]
+    return sorted(name for name in names if re.fullmatch(r"telemetry_event_\d{4}_\d{2}", name))
 
 
 def _claim(name: str) -> bool:
@@ -73,23 +105,3 @@ def _months(now: datetime, count: int) -> Iterator[tuple[datetime, datetime]]:
         following = datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=UTC)
         yield first, following
         first = following
-
-
-def drop_months(before: date) -> list[str]:
-    """Drop the partitions of whole months that end by `before`; return their names. Each in moments, alone."""
-    first_kept = date(before.year, before.month, 1)
-    with connection.cursor() as cursor:
-        cursor.execute(_CHILDREN)
-        names = [row[0] for row in cursor.fetchall()]
-    old = [name for name in sorted(names) if f"telemetry_event_{first_kept:%Y_%m}" > name]
-    for name in old:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '2s'")
-            cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-    return old
-
-
-_CHILDREN = """
-SELECT inhrelid::regclass::text FROM pg_inherits
- WHERE inhparent = 'telemetry_event'::regclass AND inhrelid::regclass::text ~ '_[0-9]{4}_[0-9]{2}$'
-"""

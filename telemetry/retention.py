@@ -13,6 +13,7 @@ from django.db.models import Min, QuerySet
 
 from telemetry.audit.trail import Action, write
 from telemetry.erasure import BLANKED
+from telemetry.events import rewriting
 from telemetry.models import AuditEntry, DatasetExport, Event, LedgerEntry, Reservation, TrainingSet
 from telemetry.models.events import WITH_TEXTS
 from telemetry.partitions import drop_months, lowest_id
@@ -43,10 +44,9 @@ def old_events(before: datetime) -> QuerySet[Event]:
 
 
 def drop_old_months(before: datetime) -> int:
-    """Whole months at once; what no month was made for, in batches. How many events went."""
+    """Whole months at once. How many events went."""
     counted = old_events(before).count()
     drop_months(before.date())
-    delete_in_batches(old_events(before))
     return counted
 
 
@@ -61,7 +61,7 @@ def blank_texts(before: datetime, tenant: str) -> int:
     blanked, since = 0, UUID(int=0)
     rows = texts_past(before, tenant).order_by("id")
     while ids := list(rows.filter(id__gt=since).values_list("id", flat=True)[:BATCH]):
-        with transaction.atomic(), connection.cursor() as cursor:
+        with rewriting(), connection.cursor() as cursor:
             cursor.execute(_BLANK, {"blank": json.dumps(BLANKED), "ids": ids})
             blanked += cursor.rowcount
         since = ids[-1]

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from telemetry import budgets, export_jobs, partitions
 from telemetry.exceptions import ExportFailed
+from telemetry.rollups import keeping
 
 logger = get_task_logger(__name__)
 
@@ -45,3 +46,9 @@ def expire_reservations() -> None:
 def ensure_partitions() -> None:
     """Make the coming months' partitions of the events."""
     partitions.ensure_partitions()
+
+
+@shared_task
+def keep_rollups() -> None:
+    """Count anew the hours and days in which something changed."""
+    keeping.keep()

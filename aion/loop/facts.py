@@ -18,6 +18,7 @@ from chat import calibration
 from inference.external import external_url
 from telemetry import loop_settings, metrics
 from telemetry.models import Night
+from telemetry.rollups.keeping import keep
 from telemetry.traffic import AskedQuestion, asked_between
 
 WEEK = timedelta(days=7)
@@ -59,6 +60,7 @@ def gather_facts(
 ) -> tuple[NightFacts, NightPolicy]:
     """The facts of this moment, and the limits to hold them against."""
     tenant, state = settings.PRIMARY_TENANT_ID, state_of(now)
+    keep()  # the night does not wait for the minute's task
     days = metrics.routes_by_day(tenant, WEEK.days, now=now)
     asked = sum(day.local + day.fallback + day.abstain for day in days)
     facts = NightFacts(

@@ -12,6 +12,7 @@ from telemetry.models.ids import new_id
 from telemetry.models.loop import LoopSettings, Night
 from telemetry.models.money import BudgetLimit, ExchangeRate, LedgerEntry, ModelPrice, Reservation, scope_in_words
 from telemetry.models.opinions import Feedback, Review
+from telemetry.models.rollups import Rollup, RollupDue, RollupSeal
 
 __all__ = [
     "AuditEntry",
@@ -33,6 +34,9 @@ __all__ = [
     "RetentionRule",
     "Review",
     "RoleGroup",
+    "Rollup",
+    "RollupDue",
+    "RollupSeal",
     "TrainingRow",
     "TrainingSet",
     "new_id",

@@ -15,7 +15,7 @@ from django.urls import reverse
 from aion.erasure import erase_person
 from chat.models import Conversation
 from retrieval.models import Document, GoldenQuestion
-from telemetry.events import EventKind
+from telemetry.events import EventKind, rewriting
 from telemetry.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,8 @@ def test_saved_it_knows_its_answer_document_and_passage(
 
 
 def test_a_question_that_leans_on_another_brings_it_along(owning: Client, answer: UUID) -> None:
-    Event.objects.filter(pk=answer).update(meta=Event.objects.get(pk=answer).meta | {"prompt": "E quanto custa?"})
+    with rewriting():
+        Event.objects.filter(pk=answer).update(meta=Event.objects.get(pk=answer).meta | {"prompt": "E quanto custa?"})
     conversation = Conversation.objects.get()
     conversation.messages.all().delete()
     for role, text in (("user", "Como é Sintra?"), ("assistant", "Linda."), ("user", "E quanto custa?")):

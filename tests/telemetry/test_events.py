@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 
-from telemetry.events import EventKind, find_event, moment_of, new_event_id, record
-from telemetry.models import Event
-from telemetry.partitions import ensure_partitions, lowest_id
+from telemetry.events import EventKind, find_event, moment_of, new_event_id, record, rewriting
+from telemetry.exceptions import MonthNotOver
+from telemetry.models import Event, Feedback, Rollup
+from telemetry.partitions import drop_months, ensure_partitions, lowest_id
+from telemetry.rollups.keeping import keep, rebuild
 
 from .answers import TENANT, id_at, record_answer
 
@@ -54,6 +56,87 @@ class TestRecording:
         found = find_event(event_id, TENANT)
         assert found is not None
         assert found.meta == {"prompt": "ab?", "l": [{"k": None}]}
+
+
+@pytest.mark.django_db
+class TestAppendOnly:
+    @pytest.mark.parametrize("statement", ["UPDATE telemetry_event SET value = 2", "DELETE FROM telemetry_event"])
+    def test_the_database_refuses_to_change_or_delete_events(self, statement: str):
+        event_id = record_answer("P?", "R.")
+        for table in ("telemetry_event", partition_of(event_id)):
+            with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+                connection.cursor().execute(statement.replace("telemetry_event", table))
+        assert Event.objects.get().value == 1
+
+    def test_erasure_and_retention_say_what_they_are_and_may_for_as_long(self):
+        record_answer("P?", "R.")
+        with rewriting():
+            Event.objects.update(value=2)
+        assert Event.objects.get().value == 2
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            Event.objects.all().delete()
+
+    def test_what_fails_in_between_leaves_no_door_open(self):
+        record_answer("P?", "R.")
+        with pytest.raises(ZeroDivisionError), rewriting():
+            Event.objects.update(value=1 / 0)
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            Event.objects.update(value=2)
+
+
+@pytest.mark.django_db
+class TestDroppedMonths:
+    JANUARY, FEBRUARY, MARCH = (datetime(2026, month, 10, 15, tzinfo=UTC) for month in (1, 2, 3))
+
+    @pytest.fixture(autouse=True)
+    def _three_months(self) -> None:
+        ensure_partitions(self.JANUARY, ahead=2)
+        for moment in (self.JANUARY, self.FEBRUARY, self.MARCH):
+            record_answer("P?", "R.", at=moment)
+
+    def test_months_that_ended_by_then_go_and_what_was_counted_of_them_stays(self):
+        assert drop_months(date(2026, 3, 9)) == ["telemetry_event_2026_01", "telemetry_event_2026_02"]
+        assert [event.at for event in Event.objects.all()] == [self.MARCH]
+        rebuild()
+        days = Rollup.objects.filter(metric="route", grain="day").order_by("start")
+        assert [row.start.month for row in days] == [1, 2, 3]
+        assert drop_months(date(2026, 3, 9)) == []
+
+    def test_an_opinion_on_an_answer_that_is_gone_does_not_lose_the_counts_of_its_hour(self):
+        answer = Event.objects.order_by("id")[0].pk
+        drop_months(date(2026, 2, 1))
+        Feedback.objects.create(tenant=TENANT, event_id=answer, vote=1)
+        keep()
+        assert Rollup.objects.filter(metric="route", grain="hour", start__month=1).exists()
+
+    def test_what_waited_in_the_default_partition_goes_too(self):
+        record_answer("P?", "R.", at=datetime(2020, 5, 1, tzinfo=UTC))
+        drop_months(date(2026, 2, 1))
+        assert Event.objects.count() == 2
+        assert Rollup.objects.filter(metric="route", grain="day", start__year=2020).exists()
+
+    def test_a_month_that_is_not_over_is_refused(self):
+        with pytest.raises(MonthNotOver):
+            drop_months(datetime.now(UTC).date() + timedelta(days=1))
+        this_month = partition_of(record_answer("P?", "R."))
+        assert this_month not in drop_months(datetime.now(UTC).date())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_month_that_is_being_read_is_dropped_another_time():
+    january = datetime(2026, 1, 10, 15, tzinfo=UTC)
+    ensure_partitions(january, ahead=0)
+    record_answer("P?", "R.", at=january)
+    reader = connection.copy()
+    reader.set_autocommit(False)
+    with reader.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM telemetry_event")
+    with pytest.raises(OperationalError, match="lock timeout"):
+        drop_months(date(2026, 2, 1))
+    reader.rollback()
+    reader.close()
+    assert Event.objects.count() == 1
+    assert drop_months(date(2026, 2, 1)) == ["telemetry_event_2026_01"]
 
 
 @pytest.mark.django_db

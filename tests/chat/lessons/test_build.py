@@ -17,6 +17,7 @@ from chat.lessons.rows import draw
 from inference.backends.fake import FakeEngine
 from inference.training_data import Example, read_examples
 from retrieval.models import Document
+from telemetry.events import rewriting
 from telemetry.exceptions import ExportFailed
 from telemetry.models import Event, LoopSettings, TrainingSet
 from tests.chat.lessons.teaching import (
@@ -55,7 +56,8 @@ def change(event_id: UUID | None, **meta: object) -> None:
     assert event_id is not None
     event = Event.objects.get(pk=event_id)
     event.meta |= meta
-    event.save(update_fields=["meta"])
+    with rewriting():
+        event.save(update_fields=["meta"])
 
 
 # --- what a row is -------------------------------------------------------------------------------------------------
@@ -142,7 +144,8 @@ def test_questions_that_failed_teach_nothing(tmp_path: Path) -> None:
 
 def test_an_answer_whose_passages_are_no_longer_kept_teaches_nothing(tmp_path: Path) -> None:
     given = answered()
-    Event.objects.filter(kind="retrieval").delete()
+    with rewriting():
+        Event.objects.filter(kind="retrieval").delete()
     assert left_out(learn(tmp_path, reviewed(given))) == {"no_context": 1}
 
 
