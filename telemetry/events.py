@@ -5,12 +5,15 @@ The moment is the one inside the id, so a time window is an id range and touches
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
 
+from django.db import transaction
+
+from telemetry import correlation
 from telemetry.models import Event, new_id
 
 SCHEMA = 1
@@ -25,6 +28,16 @@ class EventRecord:
     value: float
     meta: Mapping[str, Json]
     at: datetime
+
+
+Listener: TypeAlias = Callable[[EventKind, float, Mapping[str, Json]], None]
+_listeners: list[Listener] = []
+
+
+def tell(listener: Listener) -> None:
+    """Call `listener` with the kind, value and details of every event that this process records, once it is kept. At
+    the start, once; what it raises is logged and does no harm."""
+    _listeners.append(listener)
 
 
 def new_event_id() -> UUID:
@@ -49,6 +62,8 @@ def record(
 ) -> UUID:
     """Append one event and return its id; in the caller's transaction, so that both happen or neither."""
     event_id = event_id or new_id()
+    if request_id := correlation.request_id():
+        meta = {**meta, "requestId": request_id}
     Event.objects.create(
         id=event_id,
         tenant=tenant,
@@ -58,7 +73,14 @@ def record(
         at=moment_of(event_id),
         schema=SCHEMA,
     )
+    if _listeners:
+        transaction.on_commit(lambda: _tell_all(kind, value, meta), robust=True)
     return event_id
+
+
+def _tell_all(kind: EventKind, value: float, meta: Mapping[str, Json]) -> None:
+    for listener in _listeners:
+        listener(kind, value, meta)
 
 
 def find_event(event_id: UUID, tenant: str) -> EventRecord | None:
