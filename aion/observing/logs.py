@@ -116,10 +116,12 @@ def logging_settings(form: str) -> dict[str, Any]:
 
 
 def for_gunicorn(form: str) -> dict[str, Any]:
-    """gunicorn's `logconfig_dict`: its own lines among the others."""
+    """gunicorn's `logconfig_dict`: its own lines among the others. A line a request would hold addresses as they were
+    sent, with whatever was typed into them; the figures count requests."""
     wanted = logging_settings(form)
     own = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
-    return wanted | {"loggers": wanted["loggers"] | {"gunicorn.error": own, "gunicorn.access": own}}
+    none = {"handlers": [], "level": "CRITICAL", "propagate": False}
+    return wanted | {"loggers": wanted["loggers"] | {"gunicorn.error": own, "gunicorn.access": none}}
 
 
 def configure(*, level: int | str) -> None:

@@ -110,9 +110,9 @@ class TestWhatItSays:
         from django.db import transaction
 
         before = value(scrape(client), "aion_events_total", kind="answer") or 0
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with transaction.atomic():
             record_answer("a", "b")
-            raise ZeroDivisionError
+            transaction.set_rollback(True)
         assert (value(scrape(client), "aion_events_total", kind="answer") or 0) == before
 
     def test_what_cannot_be_counted_harms_no_event(self) -> None:
