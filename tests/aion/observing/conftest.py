@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aion.observing import parts, readings
 from tests.aion.observing.collector import Collector, running_collector
 from tests.http.served import BASE_DIR, PATIENCE_S, Server, running_server
 
@@ -45,6 +47,21 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         }
         with running_server(told, log=web_log) as server, _worker(server, worker_log):
             yield Watched(server, web_log, worker_log, collector)
+
+
+@pytest.fixture
+def open_figures(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In this process: the token is set, each part is asked anew, and has as long as a slow machine needs."""
+    settings.AION_METRICS_TOKEN = TOKEN
+    monkeypatch.setattr(parts, "PATIENCE_S", 60)
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    for part in readings.ASIDE:
+        part.asked_at, part.found, part.is_up = -float("inf"), (), None
 
 
 @contextmanager

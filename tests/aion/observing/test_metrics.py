@@ -6,13 +6,11 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from prometheus_client import Metric
@@ -24,21 +22,10 @@ from chat.models import Calibration
 from inference.engine import EngineState, EngineStatus
 from telemetry.events import EventKind, record
 from telemetry.models import Night
+from tests.aion.observing.conftest import TOKEN
 from tests.telemetry.answers import record_answer
 
-TOKEN = "a-token-of-this-test"
-
-
-@pytest.fixture(autouse=True)
-def _with_token(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every part is asked anew, and given as long as a slow machine needs."""
-    settings.AION_METRICS_TOKEN = TOKEN
-    monkeypatch.setattr(parts, "PATIENCE_S", 30)
-    for part in readings.ASIDE:
-        part.asked_at, part.found, part.is_up = -float("inf"), (), None
-    yield
-    for part in readings.ASIDE:
-        part.asked_at, part.found, part.is_up = -float("inf"), (), None
+pytestmark = pytest.mark.usefixtures("open_figures")
 
 
 def scrape(client: Client) -> dict[str, Metric]:
@@ -107,8 +94,6 @@ class TestWhatItSays:
         assert value(scrape(client), "aion_paid_cost_usd_total", model="large@other") == before + 0.25
 
     def test_an_event_that_was_rolled_back_does_not_count(self, client: Client) -> None:
-        from django.db import transaction
-
         before = value(scrape(client), "aion_events_total", kind="answer") or 0
         with transaction.atomic():
             record_answer("a", "b")
@@ -216,8 +201,3 @@ def test_labels_take_so_many_values_and_no_more() -> None:
     assert len(told) == figures.MOST_VALUES + 1
     assert figures.OTHER in told
     assert bounded("model-0") == "model-0"
-
-
-def test_the_example_of_prometheus_reads_the_address_that_is_served() -> None:
-    example = (Path(django_settings.BASE_DIR) / "docs" / "monitoring" / "prometheus.yml").read_text()
-    assert "metrics_path: /metrics" in example
