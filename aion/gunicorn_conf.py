@@ -10,6 +10,7 @@ from django.conf import settings
 from aion.observing.logs import for_gunicorn
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
+os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' progress bars, which would stand among the lines of the log
 
 # Callers who wait for the model (its queue), who read a stream, and 16 more so that /health always answers.
 _QUEUED, _STREAMING, _SPARE = 16, 16, 16
