@@ -11,7 +11,7 @@ class AionConfig(AppConfig):
         from django.conf import settings
 
         from aion import checks  # noqa: F401  (registers itself)
-        from aion.observing import questions
+        from aion.observing import questions, tasks  # noqa: F401  (tasks listens to Celery's signals)
         from aion.provenance import provenance
         from telemetry import events
         from telemetry.provenance import tell_by

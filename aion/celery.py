@@ -4,8 +4,6 @@ import os
 
 from celery import Celery
 
-from aion.observing import tasks  # noqa: F401  (listens to Celery's signals)
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
 app = Celery("aion")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from celery.signals import before_task_publish, setup_logging, task_postrun, task_prerun
 from django.conf import settings
@@ -15,10 +15,11 @@ from opentelemetry import context as otel
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from redis import Redis
-from redis.exceptions import RedisError
 
 from telemetry import correlation
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 KEY: Final = "aion:tasks"
 REQUEST_ID: Final = "aion_request_id"
@@ -101,6 +102,9 @@ def end(task_id: str, task: Any, state: str | None = None, **about: Any) -> None
 
 
 def _count(task: str, outcome: str, seconds: float) -> None:
+    from redis import Redis  # not at every start: it brings a good part of OpenTelemetry with it
+    from redis.exceptions import RedisError
+
     try:
         with Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as redis:
             pipe = redis.pipeline(transaction=True)

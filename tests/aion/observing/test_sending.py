@@ -18,7 +18,7 @@ from tests.aion.observing.collector import Collector, running_collector
 
 MANY = 2 * sending.MOST_WAITING
 SET_UP = "import sys, django; django.setup(); import aion.urls, chat.answering;"
-SENDING = ("opentelemetry.sdk.trace", "opentelemetry.sdk.metrics", "opentelemetry.exporter")
+SENDING = ("opentelemetry.sdk.trace.export", "opentelemetry.exporter")
 REPORT = f"print('sdk:', [name for name in sys.modules if name.startswith({SENDING!r})])"
 
 
