@@ -80,7 +80,12 @@ def _masked(text: str, record: logging.LogRecord) -> str:
 
 
 def _secrets() -> Iterator[str]:
-    known = [settings.SECRET_KEY, settings.AION_SERVICE_KEY, settings.AION_METRICS_TOKEN, settings.OPENAI_API_KEY]
+    known: list[str | None] = [
+        settings.SECRET_KEY,
+        settings.AION_SERVICE_KEY,
+        settings.AION_METRICS_TOKEN,
+        settings.OPENAI_API_KEY,
+    ]
     known += [settings.AION_EMBEDDER_API_KEY, settings.DATABASES["default"].get("PASSWORD")]
     known += [provider.get("api_key") for provider in settings.AION_FALLBACK_PROVIDERS.values()]
     return (secret for secret in known if secret and len(secret) >= _LEAST_SECRET)

@@ -67,10 +67,10 @@ def _end(request: HttpRequest, status: int, span: Span, began: float) -> None:
     figures.HTTP_REQUESTS.labels(method, route, status).inc()
     figures.HTTP_DURATION.labels(route).observe(time.monotonic() - began)
     span.update_name(f"{method} {route}")
-    span.set_attributes(
-        {"http.request.method": method, "http.route": route, "http.response.status_code": status}
-        | {"aion.request_id": correlation.request_id()}
-    )
+    span.set_attribute("http.request.method", method)
+    span.set_attribute("http.route", route)
+    span.set_attribute("http.response.status_code", status)
+    span.set_attribute("aion.request_id", correlation.request_id())
     if status >= 500:
         span.set_status(StatusCode.ERROR)
         span.set_attribute("error.type", str(status))
