@@ -8,11 +8,20 @@ class AionConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from django.conf import settings
+
         from aion import checks  # noqa: F401  (registers itself)
+        from aion.observing import questions, tasks  # noqa: F401  (tasks listens to Celery's signals)
         from aion.provenance import provenance
+        from telemetry import events
         from telemetry.provenance import tell_by
 
         tell_by(provenance)
+        events.tell(questions.count)
+        if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+            from aion.observing import sending
+
+            sending.start()
 
 
 class AdminConfig(admin_apps.AdminConfig):

@@ -81,6 +81,14 @@ class Environment:
             self._complain(name, _("true or false"))
         return word in _TRUE if word in _TRUE | _FALSE else None
 
+    def one_of(self, name: str, words: tuple[str, ...]) -> str:
+        """One of these words; the first is the default."""
+        word = self.text(name, words[0]).lower()
+        if word in words:
+            return word
+        self._complain(name, _("one of these: %(words)s"), words=", ".join(words))
+        return words[0]
+
     def words(self, name: str, default: list[str]) -> list[str]:
         """Names separated by commas."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or default

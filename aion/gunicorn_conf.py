@@ -7,7 +7,10 @@ from typing import Any
 
 from django.conf import settings
 
+from aion.observing.logs import for_gunicorn
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aion.settings")
+os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' progress bars, which would stand among the lines of the log
 
 # Callers who wait for the model (its queue), who read a stream, and 16 more so that /health always answers.
 _QUEUED, _STREAMING, _SPARE = 16, 16, 16
@@ -26,6 +29,7 @@ preload_app = False
 max_requests = 0
 control_socket_disable = True
 forwarded_allow_ips = "127.0.0.1,::1"
+logconfig_dict = for_gunicorn(settings.AION_LOG_FORMAT)
 
 
 def post_worker_init(worker: Any) -> None:

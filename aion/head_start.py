@@ -55,6 +55,7 @@ def let_go(process: subprocess.Popen[bytes], environment: Mapping[str, str]) -> 
 
 
 def _main() -> None:
+    os.environ.setdefault("TQDM_DISABLE", "1")  # read when it is imported; see aion.gunicorn_conf
     if not select.select([sys.stdin], [], [], 0)[0]:  # else it is started again, and /health is to answer soon
         _import_libraries()
     word = sys.stdin.readline()

@@ -12,6 +12,7 @@ import django_stubs_ext
 
 from aion import runtime
 from aion.environment import Environment
+from aion.observing.logs import logging_settings
 from aion.unfold_settings import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -66,6 +67,12 @@ AION_FALLBACK_PROVIDERS = env.providers("AION_FALLBACK_PROVIDERS")
 AION_BUDGET_USD_MONTH = env.number("AION_BUDGET_USD_MONTH", 10.0, minimum=0, maximum=1e6)
 AION_BUDGET_USD_DAY = env.number("AION_BUDGET_USD_DAY", 1.0, minimum=0, maximum=1e6)
 
+# --- for operators -----------------------------------------------------------------------------------------------
+AION_METRICS_TOKEN = env.text("AION_METRICS_TOKEN")
+AION_LOG_FORMAT = env.one_of("AION_LOG_FORMAT", ("text", "json"))
+OTEL_EXPORTER_OTLP_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT", schemes=("http", "https"))
+OTEL_CAPTURE_CONTENT = env.text("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
+
 # --- Django ------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "aion",
@@ -95,6 +102,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "aion.observing.middleware.Observed",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -153,19 +161,7 @@ MEDIA_ROOT = VAR_DIR / "media"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 
-# Django's default writes failures to nobody where DEBUG is off. What callers cause (a wrong host, a form too large) and
-# answers that are no failure (/ready's 503) are left out: anybody could fill the disk with them.
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"dated": {"format": "[%(asctime)s] [%(levelname)s] %(name)s: %(message)s"}},
-    "filters": {"failed": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: record.exc_info}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "dated", "filters": ["failed"]}},
-    "loggers": {
-        "django": {"handlers": ["stderr"], "level": "ERROR"},
-        "django.security": {"level": "CRITICAL"},
-    },
-}
+LOGGING = logging_settings(AION_LOG_FORMAT)
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -16,8 +16,9 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from opentelemetry.trace import Span
 
-from chat import calibration, control, recording, wording
+from chat import calibration, control, recording, tracing, wording
 from chat.answers import (
     Answer,
     AnswerPart,
@@ -89,9 +90,12 @@ def answer_stream(
     try:
         yield from _follow(path)
     except (Exception, GeneratorExit) as exc:
+        tracing.fail(path.span, exc)
         if not path.recorded:
             _record_failure(path, exc)
         raise
+    finally:
+        path.span.end()
 
 
 @dataclass(slots=True)
@@ -111,6 +115,7 @@ class _Path:
     cancelled: Callable[[], bool]
     started: float = field(default_factory=time.monotonic)
     event_id: UUID = field(default_factory=new_event_id)
+    span: Span = field(default_factory=tracing.question)
     retrieval: Retrieval | None = None
     confidence: Confidence | None = None
     timings: dict[str, float] = field(default_factory=dict)
@@ -118,6 +123,9 @@ class _Path:
     spending: Spending = field(default_factory=Spending)
     shown: str = ""
     recorded: bool = False
+
+    def __post_init__(self) -> None:
+        self.spending.parent = tracing.beneath(self.span)
 
     def spend(self, stage: str, ms: float) -> None:
         self.timings[stage] = self.timings.get(stage, 0.0) + ms
@@ -251,7 +259,9 @@ def _search(path: _Path) -> _Found:
 def _look_up(path: _Path, asked: str) -> _Found:
     question, policy = path.question, path.policy
     scope = question.scope or SearchScope(tenant=settings.PRIMARY_TENANT_ID, groups=path.asker.groups)
-    retrieval = retrieve(asked, scope=scope, settings=policy.search_settings, hidden=question.hidden)
+    with tracing.retrieving(tracing.beneath(path.span), asked) as tell:
+        retrieval = retrieve(asked, scope=scope, settings=policy.search_settings, hidden=question.hidden)
+        tell(retrieval)
     path.retrieval = retrieval
     began = time.monotonic()
     reading = read(retrieval, passages=EVIDENCE_PASSAGES)
@@ -283,7 +293,7 @@ def _ask_engine(path: _Path, found: _Found, decision: RouteDecision, packed: Pac
         packed,
         found.confidence.reading.sentences,
         policy=path.policy,
-        engine=path.engine,
+        engine=tracing.TracedEngine(path.engine, tracing.beneath(path.span)),
         deadline_s=path.seconds_left(),
         priority=path.question.priority,
         cancelled=path.cancelled,
@@ -370,6 +380,7 @@ def _finish(path: _Path, found: _Found, decision: RouteDecision, outcome: Outcom
             paid=outcome.spending,
         )
     path.recorded = True
+    tracing.tell_answer(path.span, given)
     return given
 
 

@@ -36,7 +36,7 @@ from retrieval.exceptions import RetrievalError
 logger = logging.getLogger(__name__)
 
 V1: Final = "/v1/"
-API_PATHS: Final = (V1, "/api/", "/generate", "/adapter/", "/internal/", "/health", "/ready")
+API_PATHS: Final = (V1, "/api/", "/generate", "/adapter/", "/internal/", "/health", "/ready", "/metrics")
 CLIENT_CLOSED_REQUEST: Final = 499
 LONGEST_SENTENCE: Final = 300  # characters about one wrong value
 

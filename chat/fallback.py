@@ -16,8 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from opentelemetry.context import Context
 
-from chat import paid_call
+from chat import paid_call, tracing
 from chat.answers import Asker
 from chat.breaker import breaker_of
 from chat.connections import give_back_connection
@@ -25,7 +26,7 @@ from chat.control import ChatPolicy
 from chat.exceptions import FallbackFailed, FallbackUnavailable
 from chat.paid_call import PaidCall
 from chat.prompts import PackedPassage, build_messages
-from chat.providers import PaidModel, order_of, provider_of
+from chat.providers import OPENAI_ITSELF, PaidModel, Provider, order_of, provider_of
 from chat.router import Paid
 from inference.engine import Delta, GenerationPart, GenerationResult, Message, Waiting
 from inference.exceptions import GenerationCancelled
@@ -77,10 +78,11 @@ class PaidAttempt:
 
 @dataclass(slots=True)
 class Spending:
-    """What the paid API did for one question: filled in while the parts are read."""
+    """What the paid API did for one question: filled in while the parts are read. `parent` is whose spans its are."""
 
     masked_kinds: tuple[str, ...] = ()
     attempts: list[PaidAttempt] = field(default_factory=list)
+    parent: Context = field(default_factory=Context)
 
     @property
     def cost_usd(self) -> Decimal:
@@ -187,15 +189,20 @@ class _Errand:
             raise self._unsent(paid, exc) from None
         price, reservation = _reserve(paid, self)
         call = PaidCall(paid.model, provider, price, max_output_tokens=self.terms.max_output_tokens)
+        told = self._as_told(paid, provider)
         outcome, status = HUNG_UP, None
         started = time.monotonic()
         try:
             give_back_connection()  # the provider may take its time; the connection serves others meanwhile
-            with closing(call.stream(self.messages, self.mask, until=self.until, cancelled=self.cancelled)) as parts:
+            with (
+                tracing.calling(self.spending.parent, told),
+                closing(call.stream(self.messages, self.mask, until=self.until, cancelled=self.cancelled)) as parts,
+            ):
                 for part in parts:
                     self.has_spoken = self.has_spoken or isinstance(part, Delta)
                     if isinstance(part, GenerationResult):
                         outcome = ANSWERED
+                        told.result, told.usage = part, call.usage
                         yield replace(part, model=str(paid))
                     else:
                         yield part
@@ -219,6 +226,12 @@ class _Errand:
                     total_ms=(time.monotonic() - started) * 1000,
                 )
             )
+
+    def _as_told(self, paid: PaidModel, provider: Provider) -> tracing.ModelCall:
+        """The call as traces tell of it: the messages as they are sent, personal data masked."""
+        name = paid.provider or ("openai" if provider.host == OPENAI_ITSELF else provider.host)
+        request = {"gen_ai.request.max_tokens": self.terms.max_output_tokens}
+        return tracing.ModelCall(name, paid.model, request, self.messages, provider.host)
 
     def _unsent(self, paid: PaidModel, failure: FallbackFailed) -> FallbackFailed:
         """A model that was not asked, noted."""

@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from opentelemetry import trace
 
 from inference.adapters import desired_state, fail, register_default, served_adapter, set_desired
 from inference.engine import Engine, EngineState, EngineStatus
@@ -21,6 +22,7 @@ from inference.exceptions import AdapterRejected, EngineUnavailable
 from inference.models import ALIVE_WITHIN, HEARTBEAT_S, Adapter, DesiredState, ProcessReport
 
 logger = logging.getLogger(__name__)
+_tracer = trace.get_tracer("aion.inference")
 
 MOST_BEGUN = 2  # processes that may end while they take one wish over: a kill for want of memory tells nobody
 
@@ -107,7 +109,7 @@ class Reconciler:
         try:
             if not self._has_settled:
                 _refuse_what_ends_processes(desired)
-            with _counted(desired), self._reporting_meanwhile():
+            with _counted(desired), self._reporting_meanwhile(), _traced(desired):
                 self._engine.serve_adapter(served_adapter(desired))
         except AdapterRejected as exc:
             logger.warning("adapter %s cannot be served (%s): %s", desired.adapter, exc.code, exc)
@@ -189,6 +191,16 @@ def _refuse_what_ends_processes(desired: DesiredState) -> None:
             "Twice the serving process ended while it loaded this, perhaps for want of memory. Ask for it again."
         )
         raise AdapterRejected("process_ended", message)
+
+
+@contextmanager
+def _traced(desired: DesiredState) -> Iterator[None]:
+    wished = {
+        "aion.adapter.digest": desired.adapter.digest if desired.adapter else "",
+        "aion.adapter.merged": desired.merged,
+    }
+    with _tracer.start_as_current_span("adapter swap", attributes=wished, record_exception=False):
+        yield
 
 
 @contextmanager

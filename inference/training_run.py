@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from opentelemetry import trace
 
 from inference.adapter_folder import inspect_adapter
 from inference.adapters import register
@@ -25,6 +26,7 @@ from inference.training_lock import this_machine_name, training_lock
 from inference.training_watch import Lines
 
 State = TrainingRun.State
+_tracer = trace.get_tracer("aion.inference")
 
 
 def perform(run_id: int, lines: Lines) -> tuple[TrainedAdapter, Adapter]:
@@ -37,7 +39,7 @@ def perform(run_id: int, lines: Lines) -> tuple[TrainedAdapter, Adapter]:
         run = _claimed(run_id)
         beat = Beat(run_id, lines)
         try:
-            with beat.beating():
+            with beat.beating(), _tracer.start_as_current_span("training", attributes={"aion.training.run": run.pk}):
                 trained = _trained(run, beat)
                 adapter = _registered(trained)
         except TrainingStopped:

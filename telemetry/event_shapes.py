@@ -12,6 +12,12 @@ from typing import Any, TypedDict
 from telemetry.events import EventKind
 
 
+class Occasion(TypedDict, total=False):
+    """What every event may say: the request within which it was recorded."""
+
+    requestId: str
+
+
 class Item(TypedDict):
     """A chunk that a search chose."""
 
@@ -27,7 +33,7 @@ class Item(TypedDict):
     page: int | None
 
 
-class Retrieval(TypedDict, total=False):
+class Retrieval(Occasion, total=False):
     query: str
     items: list[Item]
     features: dict[str, float]
@@ -65,7 +71,7 @@ class Attempt(TypedDict):
     total_ms: float
 
 
-class _Spent(TypedDict, total=False):
+class _Spent(Occasion, total=False):
     model: str
     costUsd: float
     reservationId: str | None
@@ -115,7 +121,7 @@ class Fallback(_Spent, total=False):
     erased: bool
 
 
-class Draft(TypedDict, total=False):
+class Draft(Occasion, total=False):
     answerId: str
     prompt: str
     reply: str
@@ -129,7 +135,7 @@ class Draft(TypedDict, total=False):
     erased: bool
 
 
-class Feedback(TypedDict, total=False):
+class Feedback(Occasion, total=False):
     answerId: str
     corrected: bool
     userId: int | None
@@ -137,7 +143,7 @@ class Feedback(TypedDict, total=False):
     erased: bool
 
 
-class Settings(TypedDict, total=False):
+class Settings(Occasion, total=False):
     revision: int
     group: str
     changed: dict[str, Any]
@@ -145,7 +151,7 @@ class Settings(TypedDict, total=False):
     reason: str
 
 
-class Budget(TypedDict):
+class Budget(Occasion):
     percent: int
     limitId: int
     period: str
@@ -158,7 +164,7 @@ class Budget(TypedDict):
     resetsAt: str
 
 
-class Loop(TypedDict, total=False):
+class Loop(Occasion, total=False):
     alarm: str
     nightId: str
     wishId: int
@@ -167,7 +173,7 @@ class Loop(TypedDict, total=False):
     finding: dict[str, Any]
 
 
-class Erasure(TypedDict):
+class Erasure(Occasion):
     erased: dict[str, dict[str, int]]
     trainingSets: list[str]
     adapters: list[int]

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
 
 from django.db import connection, transaction
 
+from telemetry import correlation
 from telemetry.models import Event, new_id
 
 SCHEMA = 1
@@ -40,6 +41,16 @@ class NewEvent:
     value: float
     meta: Mapping[str, Json]
     id: UUID
+
+
+Listener: TypeAlias = Callable[[EventKind, float, Mapping[str, Json]], None]
+_listeners: list[Listener] = []
+
+
+def tell(listener: Listener) -> None:
+    """Call `listener` with the kind, value and details of every event that this process records, once it is kept. At
+    the start, once; what it raises is logged and does no harm."""
+    _listeners.append(listener)
 
 
 def new_event_id() -> UUID:
@@ -73,6 +84,8 @@ def record_all(new: Sequence[NewEvent], *, tenant: str) -> None:
 
     By hand: Django's `bulk_create` sends arrays, which are quoted letter by letter, and took twice as long.
     """
+    if request_id := correlation.request_id():
+        new = [replace(event, meta={**event.meta, "requestId": request_id}) for event in new]
     rows = [
         (event.id, tenant, EventKind(event.kind), event.value, _as_json(event.meta), moment_of(event.id), SCHEMA)
         for event in new
@@ -80,10 +93,18 @@ def record_all(new: Sequence[NewEvent], *, tenant: str) -> None:
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(_INSERT + ", ".join([_ROW] * len(rows)), [value for row in rows for value in row])
+    if _listeners:
+        transaction.on_commit(lambda: _tell_all(new), robust=True)
 
 
 _INSERT = "INSERT INTO telemetry_event (id, tenant, kind, value, meta, at, schema) VALUES "
 _ROW = "(%s, %s, %s, %s, %s, %s, %s)"
+
+
+def _tell_all(new: Sequence[NewEvent]) -> None:
+    for event in new:
+        for listener in _listeners:
+            listener(event.kind, event.value, event.meta)
 
 
 @contextmanager

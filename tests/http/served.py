@@ -13,9 +13,9 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -30,11 +30,12 @@ PATIENCE_S = 300
 
 @dataclass(frozen=True)
 class Server:
-    """Where it listens, where it keeps its files, and a key that may do everything."""
+    """Where it listens, where it keeps its files, a key that may do everything, and what its programs are told."""
 
     url: str
     var: Path
     key: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def port(self) -> int:
@@ -42,7 +43,8 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(more: Mapping[str, str] | None = None, *, log: Path | None = None) -> Iterator[Server]:
+    """`more` is added to its environment; what it writes goes to `log`, else to where this process writes."""
     var = Path(tempfile.mkdtemp(prefix="served-", dir=os.environ["AION_VAR_DIR"]))
     port = free_port()
     old_env = var / "old.env"
@@ -53,6 +55,7 @@ def running_server() -> Iterator[Server]:
         "AION_ENGINE": "tests.http.engines.PatientEngine",
         "DATABASE_URL": _own_database(os.environ["DATABASE_URL"]),
         "PYTHONPATH": str(BASE_DIR),
+        **(more or {}),
     }
     prepared = subprocess.run(
         [sys.executable, "-m", "tests.http.served"],
@@ -67,9 +70,11 @@ def running_server() -> Iterator[Server]:
         [sys.executable, "-m", "gunicorn", "--config", "python:aion.gunicorn_conf", "aion.wsgi:application"],
         env=environment,
         cwd=BASE_DIR,
+        stdout=log.open("wb") if log else None,
+        stderr=subprocess.STDOUT if log else None,
     )
     try:
-        server = Server(f"http://127.0.0.1:{port}", var, key)
+        server = Server(f"http://127.0.0.1:{port}", var, key, environment)
         _wait_until_ready(server, process)
         yield server
     finally:
