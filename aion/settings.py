@@ -66,6 +66,14 @@ AION_FALLBACK_PROVIDERS = env.providers("AION_FALLBACK_PROVIDERS")
 AION_BUDGET_USD_MONTH = env.number("AION_BUDGET_USD_MONTH", 10.0, minimum=0, maximum=1e6)
 AION_BUDGET_USD_DAY = env.number("AION_BUDGET_USD_DAY", 1.0, minimum=0, maximum=1e6)
 
+# --- alarms ------------------------------------------------------------------------------------------------------
+mail = env.email("EMAIL_URL")
+globals().update(mail.settings)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("AION_EMAIL_FROM", mail.sender)
+AION_PUBLIC_URL = env.url("AION_PUBLIC_URL", f"http://{AION_HOST}:{AION_PORT}", schemes=("http", "https")).rstrip("/")
+AION_WEBHOOK_NETWORKS = env.networks("AION_WEBHOOK_NETWORKS")
+
 # --- Django ------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "aion",

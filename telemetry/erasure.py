@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 
 from telemetry.exceptions import ExportFailed
 from telemetry.export import write_rolling_jsonl
-from telemetry.models import DatasetExport, Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
+from telemetry.models import Alarm, DatasetExport, Event, Feedback, Reservation, Review, TrainingRow, TrainingSet
 from telemetry.staging import ASIDE, appearing_file
 from telemetry.training_sets import sets_folder, taint
 
@@ -55,6 +55,7 @@ def erase_person(user_id: int, *, tenant: str, reason: str) -> Erased:
     others = Feedback.objects.filter(tenant=tenant, event_id__in=answers)
     counts["feedback_texts"] = others.update(question="", reply="", comment="", correction="")
     counts["reviews"] = _delete_reviews(tenant, answers)
+    Alarm.objects.filter(tenant=tenant, acknowledged_by=user_id).update(acknowledged_by=None)
     mine = Reservation.objects.filter(tenant=tenant, user_id=user_id)
     counts["reservations"] = mine.update(user_id=None, key_id=None)
     if answers:

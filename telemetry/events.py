@@ -54,7 +54,7 @@ def record(
         tenant=tenant,
         kind=EventKind(kind),
         value=value,
-        meta=_without_nul(meta),
+        meta=without_nul(meta),
         at=moment_of(event_id),
         schema=SCHEMA,
     )
@@ -69,12 +69,12 @@ def find_event(event_id: UUID, tenant: str) -> EventRecord | None:
     return EventRecord(id=row.id, kind=EventKind(row.kind), value=row.value, meta=row.meta, at=row.at)
 
 
-def _without_nul(value: Json) -> Json:
+def without_nul(value: Json) -> Json:
     """PostgreSQL's jsonb cannot hold U+0000 nor a lone surrogate; a hostile question must not lose its event."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
-        return {str(_without_nul(key)): _without_nul(item) for key, item in value.items()}
+        return {str(without_nul(key)): without_nul(item) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [_without_nul(item) for item in value]
+        return [without_nul(item) for item in value]
     return value

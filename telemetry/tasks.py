@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from telemetry import budgets, export_jobs, partitions
+from telemetry.alarms import sending
 from telemetry.exceptions import ExportFailed
 
 logger = get_task_logger(__name__)
@@ -45,3 +46,9 @@ def expire_reservations() -> None:
 def ensure_partitions() -> None:
     """Make the coming months' partitions of the events."""
     partitions.ensure_partitions()
+
+
+@shared_task
+def send_alarms() -> None:
+    """Send the notices of alarms whose time has come."""
+    sending.send_due()

@@ -75,14 +75,14 @@ def gather_facts(
         unfinished=state.unfinished,
         champion_tainted=state.learned.champion_tainted,
         clean_since_taint=state.learned.clean_since_taint,
-        free_bytes=_free_bytes(settings.AION_TRAIN_ROOT),
+        free_bytes=free_bytes(settings.AION_TRAIN_ROOT),
         served_elsewhere=bool(external_url()),
     )
     policy = NightPolicy(
         tau_fallback=settings.AION_TAU_FALLBACK,
         tau_ndcg=settings.AION_TAU_NDCG,
         min_new_rows=state.min_new_rows,
-        least_free_bytes=LEAST_FREE_BYTES,
+        leastfree_bytes=LEAST_FREE_BYTES,
     )
     return facts, policy
 
@@ -116,6 +116,6 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _free_bytes(folder: Path) -> int:
+def free_bytes(folder: Path) -> int:
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     return shutil.disk_usage(there).free

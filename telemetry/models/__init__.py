@@ -3,6 +3,7 @@
 Ids of other rooms' rows are plain values without constraint: what they point to may be erased, what happened stays.
 """
 
+from telemetry.models.alarms import Alarm, AlarmChannel, AlarmDelivery, AlarmKind, AlarmRule, AlarmSeverity
 from telemetry.models.datasets import DatasetExport, TrainingRow, TrainingSet
 from telemetry.models.events import Event, Question
 from telemetry.models.ids import new_id
@@ -11,6 +12,12 @@ from telemetry.models.money import BudgetLimit, ExchangeRate, LedgerEntry, Model
 from telemetry.models.opinions import Feedback, Review
 
 __all__ = [
+    "Alarm",
+    "AlarmChannel",
+    "AlarmDelivery",
+    "AlarmKind",
+    "AlarmRule",
+    "AlarmSeverity",
     "BudgetLimit",
     "DatasetExport",
     "Event",

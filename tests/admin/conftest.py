@@ -31,10 +31,13 @@ from retrieval.models import (
     WatchedFolder,
 )
 from telemetry import events
+from telemetry.alarms import raise_alarm
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
 from telemetry.models import (
+    AlarmChannel,
+    AlarmRule,
     BudgetLimit,
     DatasetExport,
     ExchangeRate,
@@ -154,6 +157,9 @@ def installation(owner: User, document: Document) -> User:
         manifest={"origins": {"approved": 2}, "excluded": {"near_duplicate": {"rows": 3, "examples": []}}},
     )
     Night.objects.create(tenant=TENANT, started_at=now, finished_at=now, state="done", decision="wait", occasion="a")
+    AlarmRule.objects.create(tenant=TENANT, kind="queue", active=False, reason="máquina pequena")
+    AlarmChannel.objects.create(tenant=TENANT, address="equipe@exemplo.com.br")
+    raise_alarm("export", values={"said": "disco cheio"})
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     WatchedFolder.objects.create(tenant=TENANT, path="/srv/documentos", state="held", last_report={"held": 3})
     site = Site.objects.create(tenant=TENANT, address="https://exemplo.com.br/", visited_at=now)
