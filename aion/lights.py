@@ -247,7 +247,10 @@ def wished_in_words(wish: DesiredState) -> str:
 def alarms_light() -> Light:
     """How many are open, and whether anybody still looks."""
     title, link, text = _("Alarms"), reverse("admin:telemetry_alarm_changelist"), _("Alarms")
-    looked_at = cache.get(LOOKED_AT)
+    try:
+        looked_at = cache.get(LOOKED_AT)
+    except RedisError:
+        looked_at = None
     if looked_at is None or timezone.now() - looked_at > LOOKS_STOPPED:
         sentence = _("Nobody has looked for a while, so none is told: the worker or the scheduler stands still.")
         return Light(title, Level.AMBER, sentence, link, text)

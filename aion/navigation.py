@@ -16,6 +16,15 @@ from telemetry.alarms.keeping import open_count
 # heading -> (title, material icon, "app.model") of each screen
 SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
     (
+        _("Alarms"),
+        (
+            (_("Alarms"), "notifications", "telemetry.alarm"),
+            (_("Notices sent"), "outgoing_mail", "telemetry.alarmdelivery"),
+            (_("Destinations of alarms"), "send", "telemetry.alarmchannel"),
+            (_("Exceptions to the alarms"), "notifications_off", "telemetry.alarmrule"),
+        ),
+    ),
+    (
         _("Questions"),
         (
             (_("Answered questions"), "forum", "telemetry.question"),
@@ -57,15 +66,6 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Reservations"), "hourglass_top", "telemetry.reservation"),
             (_("Prices of paid models"), "sell", "telemetry.modelprice"),
             (_("Exchange rates"), "currency_exchange", "telemetry.exchangerate"),
-        ),
-    ),
-    (
-        _("Alarms"),
-        (
-            (_("Alarms"), "notifications", "telemetry.alarm"),
-            (_("Notices sent"), "outgoing_mail", "telemetry.alarmdelivery"),
-            (_("Destinations of alarms"), "send", "telemetry.alarmchannel"),
-            (_("Exceptions to the alarms"), "notifications_off", "telemetry.alarmrule"),
         ),
     ),
     (

@@ -14,6 +14,7 @@ from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -57,7 +58,7 @@ class AlarmChannelAdmin(ModelAdmin):
     """E-mail addresses and webhooks. An address is not changed but added anew: the secret is this receiver's."""
 
     form = ChannelForm
-    list_display = ("address", "way", "least_severity", "state_label", "last_notice")
+    list_display = ("where", "way", "least_severity", "state_label", "last_notice")
     list_before_template = "admin/telemetry/channels_help.html"
     change_form_outer_before_template = "admin/telemetry/channel_actions.html"
 
@@ -139,6 +140,15 @@ class AlarmChannelAdmin(ModelAdmin):
             messages.error(request, gettext("The test notice did not arrive. %(why)s") % {"why": said})
         self.log_change(request, channel, gettext("Test notice: %(what)s") % {"what": said})
         return HttpResponseRedirect(_page(channel))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Its notices go with it: who may delete a destination need not be able to delete notices, which nobody is."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, lacking - {AlarmDelivery._meta.verbose_name}, protected
+
+    @display(description=_("address"), ordering="address")
+    def where(self, channel: AlarmChannel) -> SafeString:
+        return wording.address_in_html(channel)
 
     @display(description=_("state"), label=STATE_LABELS)
     def state_label(self, channel: AlarmChannel) -> tuple[str, str]:

@@ -190,7 +190,7 @@ class AlarmAdmin(ReadOnlyAdmin):
 class AlarmDeliveryAdmin(ReadOnlyAdmin):
     """What was told to whom, and why it did not arrive."""
 
-    list_display = ("created_at", "notice", "what", "channel", "state_label", "attempts", "why")
+    list_display = ("created_at", "notice", "what", "to", "state_label", "why")
     list_filter = ("state", "notice", "channel")
     list_select_related = ("channel",)
     fields = (
@@ -213,6 +213,10 @@ class AlarmDeliveryAdmin(ReadOnlyAdmin):
     @display(description=_("what was told"))
     def what(self, delivery: AlarmDelivery) -> SafeString:
         return format_html('<span class="aion-clamp">{}</span>', delivery.body["data"]["sentence"])
+
+    @display(description=_("destination"), ordering="channel")
+    def to(self, delivery: AlarmDelivery) -> SafeString:
+        return wording.address_in_html(delivery.channel)
 
     @display(description=_("state"), ordering="state", label=DELIVERY_LABELS)
     def state_label(self, delivery: AlarmDelivery) -> tuple[str, str]:

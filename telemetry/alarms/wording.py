@@ -9,6 +9,8 @@ from typing import Any
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from telemetry.alarms.kinds import WORDINGS
@@ -73,6 +75,11 @@ def failure_in_words(failure: str, detail: str = "") -> str:
         NotDelivered.OFF: _("The destination was switched off."),
     }
     return reasons.get(failure, failure) % {"detail": detail or "—"} if failure else ""
+
+
+def address_in_html(channel: AlarmChannel) -> SafeString:
+    """That fits a narrow list, however long it is."""
+    return format_html('<span class="aion-address aion-clamp">{}</span>', channel.address)
 
 
 def channel_in_words(channel: AlarmChannel) -> str:

@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                 ('failure', models.CharField(blank=True, max_length=24, verbose_name='last failure')),
                 ('detail', models.CharField(blank=True, max_length=300, verbose_name='details')),
                 ('alarm', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to='telemetry.alarm', verbose_name='alarm')),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='telemetry.alarmchannel', verbose_name='to')),
+                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='telemetry.alarmchannel', verbose_name='destination')),
             ],
             options={
                 'verbose_name': 'notice sent',

@@ -169,7 +169,7 @@ class AlarmDelivery(models.Model):
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     alarm = models.ForeignKey(Alarm, verbose_name=_("alarm"), null=True, on_delete=models.CASCADE)
-    channel = models.ForeignKey(AlarmChannel, verbose_name=_("to"), on_delete=models.CASCADE)
+    channel = models.ForeignKey(AlarmChannel, verbose_name=_("destination"), on_delete=models.CASCADE)
     notice = models.CharField(_("notice"), max_length=12, choices=Notice.choices)
     body = models.JSONField(_("content"))
     created_at = models.DateTimeField(_("written"))

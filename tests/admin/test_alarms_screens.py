@@ -56,10 +56,10 @@ def test_the_sidebar_counts_what_is_open(owning: Client, alarm: Alarm) -> None:
     page = owning.get(reverse("admin:index")).content.decode()
     sidebar = page[page.index("nav-sidebar-apps") : page.index('id="main"')]
     entry = sidebar[sidebar.index(reverse("admin:telemetry_alarm_changelist")) :]
-    assert re.search(r"bg-red-100[^>]*>\s*1\s*</span>", entry[:3000])
+    assert re.search(r"bg-red-100 text-red-700[^>]*>\s*1\s*</span>", entry[:3000])
     Alarm.objects.update(closed_at=timezone.now())
     page = owning.get(reverse("admin:index")).content.decode()
-    assert "bg-red-100" not in page[page.index("nav-sidebar-apps") : page.index('id="main"')]
+    assert "bg-red-100 text-red-700" not in page[page.index("nav-sidebar-apps") : page.index('id="main"')]
 
 
 def test_it_is_taken_up_by_post_after_a_confirmation_and_logged(owning: Client, owner: User, alarm: Alarm) -> None:
@@ -149,6 +149,14 @@ def test_without_a_mail_server_the_test_says_who_mends_it(owning: Client) -> Non
     add(owning, "email", "equipe@exemplo.com.br")
     address = reverse("admin:telemetry_alarmchannel_test", args=[AlarmChannel.objects.get().pk])
     assert "quem administra o AION define EMAIL_URL" in owning.post(address, follow=True).content.decode()
+
+
+def test_a_destination_goes_with_its_notices(owning: Client, owner: User) -> None:
+    channel = AlarmChannel.objects.create(tenant="default", address="equipe@exemplo.com.br")
+    raise_alarm("export", values={"said": "disco cheio"})
+    assert channel.alarmdelivery_set.exists()
+    owning.post(reverse("admin:telemetry_alarmchannel_delete", args=[channel.pk]), {"post": "yes"})
+    assert not AlarmChannel.objects.exists()
 
 
 def test_who_may_only_look_sends_no_test(staff_with: Callable[..., Client]) -> None:

@@ -11,6 +11,7 @@ from django.db import connections, transaction
 from telemetry.alarms import clear_alarm, raise_alarm, settle
 from telemetry.alarms.keeping import CALM, close_silently, snooze, take_up
 from telemetry.alarms.rules import Sighting
+from telemetry.erasure import erase_person
 from telemetry.models import Alarm, AlarmChannel, AlarmDelivery, AlarmKind, AlarmRule, AlarmSeverity
 
 NOON = datetime(2026, 11, 23, 15, tzinfo=UTC)
@@ -163,6 +164,14 @@ def test_alarm_and_notice_are_written_with_the_callers_transaction_or_not_at_all
 def test_hostile_values_are_kept_without_what_the_database_cannot_hold(everything):
     raise_alarm("golden_set:1", values={"name": "a\x00b", "said": "\ud800"}, now=NOON)
     assert "\x00" not in AlarmDelivery.objects.get().body["data"]["sentence"]
+
+
+def test_an_erased_person_has_taken_up_nothing(everything):
+    full()
+    take_up(Alarm.objects.get().pk, by=7)
+    erase_person(7, tenant="default", reason="pedido")
+    assert Alarm.objects.get().acknowledged_by is None
+    assert Alarm.objects.get().acknowledged_at is not None
 
 
 def test_an_unknown_kind_is_refused():
