@@ -82,7 +82,7 @@ def gather_facts(
         tau_fallback=settings.AION_TAU_FALLBACK,
         tau_ndcg=settings.AION_TAU_NDCG,
         min_new_rows=state.min_new_rows,
-        leastfree_bytes=LEAST_FREE_BYTES,
+        least_free_bytes=LEAST_FREE_BYTES,
     )
     return facts, policy
 

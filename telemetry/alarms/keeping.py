@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -78,13 +79,13 @@ def open_count(tenant: str) -> int:
     return Alarm.objects.filter(tenant=tenant, closed_at=None).count()
 
 
-def take_up(alarm_id: object, *, by: int, now: datetime | None = None) -> bool:
+def take_up(alarm_id: UUID, *, by: int, now: datetime | None = None) -> bool:
     """Somebody sees to it: no reminders until it gets worse. Whether it was open and nobody's yet."""
     mine = Alarm.objects.filter(pk=alarm_id, closed_at=None, acknowledged_at=None)
     return bool(mine.update(acknowledged_by=by, acknowledged_at=now or timezone.now()))
 
 
-def snooze(alarm_id: object, *, until: datetime) -> bool:
+def snooze(alarm_id: UUID, *, until: datetime) -> bool:
     """No reminders until then, unless it gets worse. Whether it was open."""
     return bool(Alarm.objects.filter(pk=alarm_id, closed_at=None).update(snoozed_until=until))
 

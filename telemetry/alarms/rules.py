@@ -71,7 +71,7 @@ def errors(*, asked: int, failed: int, was: Was) -> Sighting | None:
         return None
     severity = too_high(failed / asked, ERRORS_SHARE, was)
     values = {"failed_count": failed, "asked_count": asked, "failed_share": failed / asked}
-    return severity and Sighting(AlarmKind.ERRORS, "errors", severity, values)
+    return Sighting(AlarmKind.ERRORS, "errors", severity, values) if severity else None
 
 
 def queue(*, waiting: int, long: int, turned_away: int) -> Sighting | None:
@@ -86,7 +86,7 @@ def queue(*, waiting: int, long: int, turned_away: int) -> Sighting | None:
 def disk(*, folder: str, free_bytes: int, was: Was) -> Sighting | None:
     severity = too_low(free_bytes, FREE_BYTES, was)
     values: Mapping[str, Json] = {"folder": folder, "free_bytes": free_bytes}
-    return severity and Sighting(f"{AlarmKind.DISK}:{folder[:150]}", "disk_low", severity, values)
+    return Sighting(f"{AlarmKind.DISK}:{folder[:150]}", "disk_low", severity, values) if severity else None
 
 
 def fallback_share(*, asked: int, share: float, limit: float, fewest: int, was: Was) -> Sighting | None:
@@ -95,7 +95,7 @@ def fallback_share(*, asked: int, share: float, limit: float, fewest: int, was: 
         return None
     severity = too_high(share, {WARNING: limit}, was) if share else None
     values = {"fallback_share": share, "asked_count": asked, "limit_share": limit}
-    return severity and Sighting(AlarmKind.FALLBACK_SHARE, "share_high", severity, values)
+    return Sighting(AlarmKind.FALLBACK_SHARE, "share_high", severity, values) if severity else None
 
 
 def retrieval(*, ndcg: float, questions: int, limit: float, fewest: int, was: Was) -> Sighting | None:

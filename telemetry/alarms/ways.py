@@ -94,6 +94,6 @@ def _said(exc: smtplib.SMTPException) -> str:
         said = exc.smtp_error.decode(errors="replace") if isinstance(exc.smtp_error, bytes) else exc.smtp_error
         return f"{exc.smtp_code} {said}"
     if isinstance(exc, smtplib.SMTPRecipientsRefused):
-        code, said = next(iter(exc.recipients.values()))
-        return f"{code} {said.decode(errors='replace')}"
+        code, answer = next(iter(exc.recipients.values()))
+        return f"{code} {answer.decode(errors='replace')}"
     return type(exc).__name__

@@ -21,13 +21,13 @@ from inference.models import ProcessReport
 from retrieval.models import RetrievalMetric
 from telemetry import budgets
 from telemetry.alarms.keeping import CALM
-from telemetry.events import EventKind, record
+from telemetry.events import EventKind, Json, record
 from telemetry.models import Alarm, AlarmChannel, AlarmDelivery, DatasetExport, Night
 
 pytestmark = pytest.mark.django_db
 TENANT = "default"
 Usage = namedtuple("Usage", "total used free")
-FINDING = {"signal": "errors", "level": "breach", "before": 0.01, "since": 0.3, "count": 200}
+FINDING: dict[str, Json] = {"signal": "errors", "level": "breach", "before": 0.01, "since": 0.3, "count": 200}
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +167,7 @@ def test_an_export_that_failed_and_the_light_agrees():
 
 
 def test_what_the_watch_told_in_the_same_words_as_its_light():
-    meta = {"alarm": "rolled_back", "wishId": 1, "adapterId": 1, "adapter": "demo", "finding": FINDING}
+    meta: dict[str, Json] = {"alarm": "rolled_back", "wishId": 1, "adapterId": 1, "adapter": "demo", "finding": FINDING}
     record(EventKind.LOOP, value=0, meta=meta, tenant=TENANT)
     assert watch() == {"watch": "watch_rolled_back"}
     assert Alarm.objects.get().values["said"] == watch_light().sentence

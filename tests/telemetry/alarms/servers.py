@@ -79,7 +79,7 @@ def mail_server() -> Iterator[Mailbox]:
                     self._say(box.refuse)
                 elif verb == "DATA":
                     self._say("354 pode mandar")
-                    box.messages.append(message_from_bytes(self._data(), policy=policy.default))  # type: ignore[arg-type]  # as the policy makes it
+                    box.messages.append(message_from_bytes(self._data(), policy=policy.default))
                     self._say("250 recebido")
                 else:
                     self._say("250 ok")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from telemetry.alarms import rules, wording
 from telemetry.alarms.keeping import REMIND_EVERY, notice_due
 from telemetry.alarms.kinds import WORDINGS
+from telemetry.events import Json
 from telemetry.models import Alarm, AlarmKind, AlarmSeverity
 
 WARNING, CRITICAL = AlarmSeverity.WARNING, AlarmSeverity.CRITICAL
@@ -21,6 +22,10 @@ GIB = 1024**3
 
 def severity(sighting):
     return sighting and sighting.severity
+
+
+def code(sighting):
+    return sighting and sighting.code
 
 
 @pytest.mark.parametrize(
@@ -58,22 +63,24 @@ def test_a_disk_is_over_only_when_it_is_clear_of_its_limit(free, was, expected):
 
 def test_a_queue_is_long_or_full():
     assert rules.queue(waiting=3, long=4, turned_away=4) is None
-    assert rules.queue(waiting=4, long=4, turned_away=0).code == "queue_long"
-    assert rules.queue(waiting=0, long=4, turned_away=5).code == "queue_full"
+    assert code(rules.queue(waiting=4, long=4, turned_away=0)) == "queue_long"
+    assert code(rules.queue(waiting=0, long=4, turned_away=5)) == "queue_full"
 
 
 def test_few_questions_say_nothing_of_a_share():
     assert rules.fallback_share(asked=49, share=1, limit=0.18, fewest=50, was=None) is None
-    assert rules.fallback_share(asked=50, share=0.18, limit=0.18, fewest=50, was=None).severity == WARNING
+    assert severity(rules.fallback_share(asked=50, share=0.18, limit=0.18, fewest=50, was=None)) == WARNING
     assert rules.fallback_share(asked=50, share=0, limit=0, fewest=50, was=None) is None
 
 
 def test_retrieval_that_was_too_low_has_to_get_clearly_better():
-    about = {"questions": 20, "limit": 0.82, "fewest": 20}
-    assert rules.retrieval(ndcg=0.82, was=None, **about) is None
-    assert rules.retrieval(ndcg=0.81, was=None, **about).severity == CRITICAL
-    assert rules.retrieval(ndcg=0.83, was=CRITICAL, **about) is not None
-    assert rules.retrieval(ndcg=0.84, was=CRITICAL, **about) is None
+    def judge(ndcg: float, was: AlarmSeverity | None):
+        return severity(rules.retrieval(ndcg=ndcg, was=was, questions=20, limit=0.82, fewest=20))
+
+    assert judge(0.82, None) is None
+    assert judge(0.81, None) == CRITICAL
+    assert judge(0.83, CRITICAL) == CRITICAL
+    assert judge(0.84, CRITICAL) is None
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30), st.floats(0.05, 0.9))
@@ -125,7 +132,7 @@ def test_every_kind_has_words_in_portuguese_for_each_of_its_sentences_and_what_t
 
 
 def test_values_are_written_as_people_read_them():
-    values = {"whom": "", "group": "vendas", "keyId": None, "keyName": "", "percent": 80}
+    values: dict[str, Json] = {"whom": "", "group": "vendas", "keyId": None, "keyName": "", "percent": 80}
     values |= {"spent_usd": 0.8, "limit_usd": 1.0, "resets_at": NOON.isoformat()}
     with override("pt-br"):
         told = wording.sentence(alarm(kind="budget", code="day_reached", values=values))

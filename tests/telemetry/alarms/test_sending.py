@@ -21,7 +21,7 @@ from django.utils import timezone
 from aion import webhooks
 from telemetry.alarms import clear_alarm, raise_alarm, sending, signing, ways
 from telemetry.exceptions import SecretLost
-from telemetry.models import AlarmChannel, AlarmDelivery
+from telemetry.models import AlarmChannel, AlarmDelivery, AlarmSeverity
 from tests.node import NODE, needs_node
 from tests.telemetry.alarms.servers import Mailbox, Receiver, mail_server, receiving
 
@@ -56,7 +56,7 @@ def mailbox(settings) -> Iterator[Mailbox]:
 
 
 def something_is_wrong() -> None:
-    raise_alarm("disk:/var", values={"free_bytes": 10**9, "folder": "/var <b>"}, severity="critical")
+    raise_alarm("disk:/var", values={"free_bytes": 10**9, "folder": "/var <b>"}, severity=AlarmSeverity.CRITICAL)
 
 
 def later(**delta: int):
@@ -258,7 +258,7 @@ class TestMail:
 
 def example_of(language: str) -> str:
     (code,) = re.findall(rf"```{language}\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    return code
+    return str(code)
 
 
 def signed_request(body: bytes = b'{"type":"alarm.test"}') -> dict[str, str]:
