@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 
@@ -14,14 +16,22 @@ class AionConfig(AppConfig):
         from aion.observing import questions, tasks  # noqa: F401  (tasks listens to Celery's signals)
         from aion.provenance import provenance
         from telemetry import events
+        from telemetry.alarms import ways
         from telemetry.provenance import tell_by
 
         tell_by(provenance)
+        ways.post_by(_post)
         events.tell(questions.count)
         if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
             from aion.observing import sending
 
             sending.start()
+
+
+def _post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+    from aion.webhooks import post  # what speaks HTTP is not imported where nothing is sent
+
+    return post(url, headers, body)
 
 
 class AdminConfig(admin_apps.AdminConfig):

@@ -11,13 +11,18 @@ import re
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+import environ
 
 from aion.exceptions import translatable as _
 
 _TRUE = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE = frozenset({"0", "false", "no", "off", "não", "nao"})
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -28,6 +33,14 @@ class Problem:
     variable: str
     expected: str
     values: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Django's settings of an e-mail server, and who sends where nobody else is named."""
+
+    settings: Mapping[str, Any]
+    sender: str = "aion@localhost"
 
 
 class Environment:
@@ -127,6 +140,39 @@ class Environment:
             ),
         )
         return {}
+
+    def email(self, name: str) -> Mail:
+        """An e-mail server; EMAIL_HOST is "" without one. What is wrong is told without the value:
+        it holds a password."""
+        url = self.text(name)
+        if not url:
+            return Mail({"EMAIL_HOST": ""})
+        try:
+            parts = urlsplit(url)
+            if parts.scheme in _MAIL_PORTS and parts.hostname:
+                found: dict[str, Any] = environ.Env.email_url_config(url)
+                found = {name: value for name, value in found.items() if value is not None}
+                found["EMAIL_PORT"] = parts.port or _MAIL_PORTS[parts.scheme]
+                user = found.get("EMAIL_HOST_USER", "")
+                return Mail(found, sender=user if "@" in user else f"aion@{parts.hostname}")
+        except ValueError:
+            pass
+        self._complain(
+            name,
+            _(
+                "an address such as smtp+tls://user:password@mail.example.org:587, with smtp+ssl:// for port 465 and "
+                "special characters of the password percent-encoded"
+            ),
+        )
+        return Mail({"EMAIL_HOST": ""})
+
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """Networks such as 10.0.0.0/8, separated by commas."""
+        try:
+            return [ip_network(word) for word in self.words(name, [])]
+        except ValueError:
+            self._complain(name, _("networks such as 192.168.10.0/24, separated by commas"))
+            return []
 
     def time_zone(self, name: str, default: str) -> str:
         """A name of the IANA time zone database."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
@@ -30,10 +31,12 @@ from telemetry import budgets, currency
 from telemetry.alerts import USED_UP_PERCENT
 from telemetry.budgets import LimitStatus
 from telemetry.currency import Rate
-from telemetry.models import DatasetExport, scope_in_words
+from telemetry.models import Alarm, AlarmSeverity, DatasetExport, scope_in_words
 
 QUEUE_IS_LONG = 4
 EXPORT_IS_OLD_DAYS = 2
+LOOKED_AT = "aion.alarms.looked_at"  # in the cache: when `aion.alarm_facts` last looked at everything
+LOOKS_STOPPED = timedelta(minutes=15)
 
 
 def lights() -> list[Light]:
@@ -170,9 +173,7 @@ def _used_up_in_words(limit: LimitStatus) -> str:
 
 def export_light() -> Light:
     title, link, text = _("Last export"), reverse("admin:telemetry_datasetexport_changelist"), _("Dataset exports")
-    last = (
-        DatasetExport.objects.filter(tenant=settings.PRIMARY_TENANT_ID).exclude(state__in=("queued", "running")).first()
-    )
+    last = last_export()
     if last is None:
         return Light(title, Level.AMBER, _("There was none yet; the nightly one runs by itself."), link, text)
     if last.state == DatasetExport.State.FAILED:
@@ -180,6 +181,12 @@ def export_light() -> Light:
     age = timezone.now() - last.created_at
     sentence = _("%(rows)s rows, %(when)s ago.") % {"rows": last.rows, "when": timesince(last.created_at)}
     return Light(title, Level.AMBER if age.days >= EXPORT_IS_OLD_DAYS else Level.GREEN, sentence, link, text)
+
+
+def last_export() -> DatasetExport | None:
+    """The last one that came to an end."""
+    ended = DatasetExport.objects.filter(tenant=settings.PRIMARY_TENANT_ID).exclude(state__in=("queued", "running"))
+    return ended.first()
 
 
 def database_light() -> Light:
@@ -237,7 +244,26 @@ def wished_in_words(wish: DesiredState) -> str:
     return str(wish.adapter)
 
 
+def alarms_light() -> Light:
+    """How many are open, and whether anybody still looks."""
+    title, link, text = _("Alarms"), reverse("admin:telemetry_alarm_changelist"), _("Alarms")
+    try:
+        looked_at = cache.get(LOOKED_AT)
+    except RedisError:
+        looked_at = None
+    if looked_at is None or timezone.now() - looked_at > LOOKS_STOPPED:
+        sentence = _("Nobody has looked for a while, so none is told: the worker or the scheduler stands still.")
+        return Light(title, Level.AMBER, sentence, link, text)
+    severities = list(Alarm.objects.filter(tenant=settings.PRIMARY_TENANT_ID, closed_at=None).values_list("severity"))
+    if not severities:
+        return Light(title, Level.GREEN, _("None is open."), link, text)
+    sentence = ngettext("%(count)d alarm is open.", "%(count)d alarms are open.", len(severities))
+    level = Level.RED if (AlarmSeverity.CRITICAL,) in severities else Level.AMBER
+    return Light(title, level, sentence % {"count": len(severities)}, link, text)
+
+
 LOOKS: tuple[Callable[[], Light], ...] = (
+    alarms_light,
     model_light,
     adapter_light,
     queue_light,

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from telemetry.alarms.keeping import open_count
+
 # heading -> (title, material icon, "app.model") of each screen
 SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
+    (
+        _("Alarms"),
+        (
+            (_("Alarms"), "notifications", "telemetry.alarm"),
+            (_("Notices sent"), "outgoing_mail", "telemetry.alarmdelivery"),
+            (_("Destinations of alarms"), "send", "telemetry.alarmchannel"),
+            (_("Exceptions to the alarms"), "notifications_off", "telemetry.alarmrule"),
+        ),
+    ),
     (
         _("Questions"),
         (
@@ -112,6 +124,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _items(title: Promise, icon: str, model: str) -> Iterator[dict[str, Any]]:
     listed = {"title": title, "icon": icon, "link": changelist(model), "permission": may_view(model)}
+    if model == "telemetry.alarm":
+        listed |= {"badge": open_count(settings.PRIMARY_TENANT_ID), "badge_variant": "danger"}
     if model in PAGES:
         page, page_icon, address, code = PAGES[model]
         link = reverse(address)

@@ -110,6 +110,17 @@ SCHEDULES = (
         hour="1",
     ),
     Schedule(
+        name="watch-alarms",
+        task="aion.tasks.watch_alarms",
+        description=gettext_noop("Looks whether something is wrong, and opens and closes alarms."),
+        minute="*/2",
+    ),
+    Schedule(
+        name="send-alarms",
+        task="telemetry.tasks.send_alarms",
+        description=gettext_noop("Sends the notices of alarms by e-mail and webhook."),
+    ),
+    Schedule(
         name="ensure-partitions",
         task="telemetry.tasks.ensure_partitions",
         description=gettext_noop("Makes the tables of the coming months' events."),

@@ -73,6 +73,14 @@ AION_LOG_FORMAT = env.one_of("AION_LOG_FORMAT", ("text", "json"))
 OTEL_EXPORTER_OTLP_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT", schemes=("http", "https"))
 OTEL_CAPTURE_CONTENT = env.text("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
 
+# --- alarms ------------------------------------------------------------------------------------------------------
+mail = env.email("EMAIL_URL")
+globals().update(mail.settings)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("AION_EMAIL_FROM", mail.sender)
+AION_PUBLIC_URL = env.url("AION_PUBLIC_URL", f"http://{AION_HOST}:{AION_PORT}", schemes=("http", "https")).rstrip("/")
+AION_WEBHOOK_NETWORKS = env.networks("AION_WEBHOOK_NETWORKS")
+
 # --- Django ------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "aion",

@@ -10,7 +10,7 @@ from celery.signals import worker_ready
 from celery.utils.log import get_task_logger
 from django.utils import timezone
 
-from aion import data_requests, erasure, retention, training_actions
+from aion import alarm_facts, data_requests, erasure, retention, training_actions
 from aion.autopilot import NightRefused, notice_interrupted, run_night
 from aion.loop import watching
 from inference.models import TrainingRun
@@ -69,3 +69,9 @@ def watch_adapter() -> None:
     notice_interrupted()
     erasure.mark_latecomers()
     watching.look(timezone.now())
+
+
+@shared_task
+def watch_alarms() -> None:
+    """Look at everything that may be wrong; open and close alarms."""
+    alarm_facts.watch(timezone.now())

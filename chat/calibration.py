@@ -72,11 +72,21 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationStatus:
-    """What is in force and, in the reader's words, why it may no longer fit ("" where it does)."""
+    """What is in force and what has changed since it was fitted ("" where nothing has): `embedder`, `settings` or
+    `documents`."""
 
     source: str
     report: Mapping[str, Any]
-    stale: str
+    changed: str
+
+    @property
+    def stale(self) -> str:
+        """Why it may no longer fit, in the reader's words; "" where it does."""
+        return {
+            "embedder": _("The embedder has changed since: the confidence means little until it is calibrated again."),
+            "settings": _("The retrieval settings have changed since."),
+            "documents": _("The documents have changed by more than half since."),
+        }.get(self.changed, "")
 
 
 def examples_of(
@@ -339,19 +349,19 @@ def status() -> CalibrationStatus:
     row = in_force()
     if row is None:
         shipped = default_calibration()
-        return CalibrationStatus(shipped["fitted_on"], shipped["report"], _stale(shipped["embedder"], shipped, None))
+        return CalibrationStatus(shipped["fitted_on"], shipped["report"], _changed(shipped["embedder"], shipped, None))
     stored = {"search_settings": row.search_settings}
-    return CalibrationStatus(row.fitted_on, row.report, _stale(row.embedder, stored, row.chunk_count))
+    return CalibrationStatus(row.fitted_on, row.report, _changed(row.embedder, stored, row.chunk_count))
 
 
-def _stale(embedder: str, stored: Mapping[str, Any], chunk_count: int | None) -> str:
+def _changed(embedder: str, stored: Mapping[str, Any], chunk_count: int | None) -> str:
     sizes = control.current().search_settings
     if embedder != serving_embedder_id():
-        return _("The embedder has changed since: the confidence means little until it is calibrated again.")
+        return "embedder"
     if dict(stored["search_settings"]) != {name: getattr(sizes, name) for name in sizes.__slots__}:
-        return _("The retrieval settings have changed since.")
+        return "settings"
     if chunk_count is not None and abs(_chunks_installed() - chunk_count) > MOVED_SHARE * max(chunk_count, 1):
-        return _("The documents have changed by more than half since.")
+        return "documents"
     return ""
 
 

@@ -25,6 +25,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
+from telemetry.alarms.channel_screen import AlarmChannelAdmin
+from telemetry.alarms.screens import AlarmAdmin, AlarmDeliveryAdmin, AlarmRuleAdmin
 from telemetry.audit.screen import AuditEntryAdmin
 from telemetry.export_jobs import settle_interrupted
 from telemetry.loop_screens import LoopSettingsAdmin, TrainingSetAdmin
@@ -37,6 +39,10 @@ from telemetry.reviews import in_force
 from telemetry.screens import PeriodFilter, ReadOnlyAdmin, name_of
 
 __all__ = [
+    "AlarmAdmin",
+    "AlarmChannelAdmin",
+    "AlarmDeliveryAdmin",
+    "AlarmRuleAdmin",
     "AuditEntryAdmin",
     "ExchangeRateAdmin",
     "LedgerEntryAdmin",

@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.db import connection, transaction
+from django.urls import reverse
+from django.utils import timezone
 
+from telemetry.alarms import keeping
+from telemetry.alarms.rules import Sighting
 from telemetry.events import EventKind, Json, record
-from telemetry.models import BudgetLimit
+from telemetry.models import AlarmKind, AlarmSeverity, BudgetLimit
 from telemetry.windows import Period, window_end
+
+if TYPE_CHECKING:
+    from telemetry.budgets import LimitStatus
 
 THRESHOLDS_PERCENT = (50, 80, 100)
 USED_UP_PERCENT = 100
@@ -31,6 +38,7 @@ def reached(*, spent_usd: Decimal, limit_usd: Decimal) -> tuple[int, ...]:
 
 def announce(limit_id: int, window: date, *, percents: Collection[int]) -> None:
     """Announce each of these thresholds, unless it was in this window or the window is over."""
+    told: list[int] = []
     for percent in percents:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -41,6 +49,9 @@ def announce(limit_id: int, window: date, *, percents: Collection[int]) -> None:
             claimed = cursor.rowcount
         if claimed:
             _tell(BudgetLimit.objects.get(pk=limit_id), percent)
+            told.append(percent)
+    if told:
+        _raise(BudgetLimit.objects.get(pk=limit_id), max(told))
 
 
 def announce_used_up(limit_id: int, window: date, *, refused_usd: Decimal) -> None:
@@ -62,7 +73,9 @@ def announce_used_up(limit_id: int, window: date, *, refused_usd: Decimal) -> No
         )
         claimed = cursor.rowcount
     if claimed:
-        _tell(BudgetLimit.objects.get(pk=limit_id), USED_UP_PERCENT)
+        limit = BudgetLimit.objects.get(pk=limit_id)
+        _tell(limit, USED_UP_PERCENT)
+        _raise(limit, USED_UP_PERCENT)
 
 
 def forget_unreached(limit_id: int) -> None:
@@ -74,6 +87,34 @@ def forget_unreached(limit_id: int) -> None:
             " WHERE id = %s",
             [limit_id],
         )
+
+
+def sighting(limit: BudgetLimit | LimitStatus, percent: int, resets_at: datetime) -> Sighting:
+    """The alarm of a limit in one window, at a threshold that was reached."""
+    used_up = percent == USED_UP_PERCENT
+    values: dict[str, Json] = {
+        "percent": percent,
+        "group": limit.group,
+        "keyId": limit.key_id,
+        "keyName": limit.key_name,
+        "limit_usd": float(limit.limit_usd),
+        "spent_usd": float(limit.spent_usd),
+        "resets_at": resets_at.isoformat(),
+    }
+    return Sighting(
+        key=f"{AlarmKind.BUDGET}:{limit.pk if isinstance(limit, BudgetLimit) else limit.id}:{resets_at:%Y-%m-%d}",
+        code=f"{limit.period}_{'used_up' if used_up else 'reached'}",
+        severity=AlarmSeverity.CRITICAL if used_up else AlarmSeverity.WARNING,
+        values=values,
+        step=percent,
+        link=reverse("admin:telemetry_budgetlimit_changelist"),
+    )
+
+
+def _raise(limit: BudgetLimit, percent: int) -> None:
+    """To whom alarms go, at once; `aion.alarm_facts` keeps it open until the window is over."""
+    until = window_end(cast(Period, limit.period), limit.window_start)
+    keeping.see(sighting(limit, percent, until), tenant=limit.tenant, now=timezone.now())
 
 
 def _tell(limit: BudgetLimit, percent: int) -> None:

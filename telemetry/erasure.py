@@ -21,7 +21,7 @@ from django.db.models import Q
 from telemetry import erased_files as files
 from telemetry.events import rewriting
 from telemetry.gaps.unanswered import erase_questions
-from telemetry.models import Event, Feedback, Gap, GapQuestion, Reservation, Review, TrainingRow, TrainingSet
+from telemetry.models import Alarm, Event, Feedback, Gap, GapQuestion, Reservation, Review, TrainingRow, TrainingSet
 from telemetry.removal import remove_written
 from telemetry.training_sets import taint
 
@@ -66,6 +66,7 @@ def erase_person(user_id: int, *, tenant: str, reason: str) -> Erased:
     counts["feedback_texts"] = others.update(question="", reply="", comment="", correction="")
     counts["reviews"] = _delete_reviews(tenant, answers)
     counts["gap_questions"] = erase_questions(user_id, answers, tenant)
+    Alarm.objects.filter(tenant=tenant, acknowledged_by=user_id).update(acknowledged_by=None)
     mine = Reservation.objects.filter(tenant=tenant, user_id=user_id)
     counts["reservations"] = mine.update(user_id=None, key_id=None)
     tables = tuple(

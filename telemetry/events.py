@@ -126,18 +126,18 @@ def find_event(event_id: UUID, tenant: str) -> EventRecord | None:
 
 def _as_json(meta: Mapping[str, Json]) -> str:
     text = json.dumps(meta)
-    return json.dumps(_without_nul(meta)) if _SUSPICIOUS.search(text) else text
+    return json.dumps(without_nul(meta)) if _SUSPICIOUS.search(text) else text
 
 
 _SUSPICIOUS = re.compile(r"\\u(0000|d[89a-f])")  # as JSON spells them
 
 
-def _without_nul(value: Json) -> Json:
+def without_nul(value: Json) -> Json:
     """PostgreSQL's jsonb cannot hold U+0000 nor a lone surrogate; a hostile question must not lose its event."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
-        return {str(_without_nul(key)): _without_nul(item) for key, item in value.items()}
+        return {str(without_nul(key)): without_nul(item) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [_without_nul(item) for item in value]
+        return [without_nul(item) for item in value]
     return value

@@ -97,3 +97,32 @@ class MonthNotOver(Exception):
 
     def __init__(self, before: date) -> None:
         super().__init__(f"{before} is still to come: only months that are over are dropped")
+
+
+class SecretLost(Exception):
+    """What was sealed cannot be opened: SECRET_KEY is another one now."""
+
+
+class NotDelivered(Exception):
+    """A notice did not arrive; `failure` is one of these codes, `detail` what was seen. `is_final`: not to be tried
+    again."""
+
+    NO_EMAIL = "no_email"
+    MAIL = "mail"
+    STATUS = "status"
+    REDIRECT = "redirect"
+    GONE = "gone"
+    SLOW = "slow"
+    UNREACHABLE = "unreachable"
+    NOT_ALLOWED = "not_allowed"
+    SECRET = "secret"  # noqa: S105
+    OFF = "off"
+
+    def __init__(self, failure: str, detail: str = "") -> None:
+        super().__init__(f"{failure}: {detail}" if detail else failure)
+        self.failure = failure
+        self.detail = detail[:300]
+
+    @property
+    def is_final(self) -> bool:
+        return self.failure in (self.GONE, self.OFF)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from telemetry import budgets, export_jobs, partitions
+from telemetry.alarms import sending
 from telemetry.exceptions import ExportFailed
 from telemetry.rollups import keeping
 
@@ -52,3 +53,9 @@ def ensure_partitions() -> None:
 def keep_rollups() -> None:
     """Count anew the hours and days in which something changed."""
     keeping.keep()
+
+
+@shared_task
+def send_alarms() -> None:
+    """Send the notices of alarms whose time has come."""
+    sending.send_due()

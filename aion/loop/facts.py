@@ -77,7 +77,7 @@ def gather_facts(
         unfinished=state.unfinished,
         champion_tainted=state.learned.champion_tainted,
         clean_since_taint=state.learned.clean_since_taint,
-        free_bytes=_free_bytes(settings.AION_TRAIN_ROOT),
+        free_bytes=free_bytes(settings.AION_TRAIN_ROOT),
         served_elsewhere=bool(external_url()),
     )
     policy = NightPolicy(
@@ -118,6 +118,6 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _free_bytes(folder: Path) -> int:
+def free_bytes(folder: Path) -> int:
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     return shutil.disk_usage(there).free

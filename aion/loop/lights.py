@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -30,7 +30,7 @@ def nights_light() -> Light:
     title, link, text = _("Nightly learning"), reverse("admin:telemetry_night_changelist"), _("Nights")
     if is_paused():
         return Light(title, Level.AMBER, _("Paused: nothing is trained until somebody resumes it."), link, text)
-    night = Night.objects.filter(tenant=settings.PRIMARY_TENANT_ID, dry_run=False).first()
+    night = last_night()
     if night is None:
         return Light(title, Level.GREEN, _("There was no night yet; it runs by itself."), link, text)
     level, sentence = _of_night(night)
@@ -39,11 +39,21 @@ def nights_light() -> Light:
     return Light(title, level, sentence, reverse("admin:telemetry_night_change", args=[night.pk]), _("Last night"))
 
 
-def _of_night(night: Night) -> tuple[Level, str]:
+def last_night() -> Night | None:
+    """The last one that was no dry run."""
+    return Night.objects.filter(tenant=settings.PRIMARY_TENANT_ID, dry_run=False).first()
+
+
+def last_step(night: Night) -> tuple[str, str]:
+    """How far a night came, in words, and what that step said."""
     last = night.steps[-1] if night.steps else {"step": "", "said": ""}
-    step = STEP_NAMES.get(last["step"], last["step"])
+    return str(STEP_NAMES.get(last["step"], last["step"])), last["said"]
+
+
+def _of_night(night: Night) -> tuple[Level, str]:
+    step, said = last_step(night)
     if night.state == Night.State.FAILED:
-        return Level.RED, _("It failed at “%(step)s”: %(why)s") % {"step": step, "why": last["said"]}
+        return Level.RED, _("It failed at “%(step)s”: %(why)s") % {"step": step, "why": said}
     if night.state == Night.State.INTERRUPTED:
         return Level.AMBER, _("It was cut short at “%(step)s”; the next night goes on from there.") % {"step": step}
     if night.state == Night.State.RUNNING:
@@ -68,16 +78,21 @@ def _serves_erased_data() -> bool:
 
 def watch_light() -> Light:
     title, link, text = _("Watch after a promotion"), reverse("admin:inference_adapter_changelist"), _("Adapters")
-    told = Event.objects.filter(
-        tenant=settings.PRIMARY_TENANT_ID,
-        kind=EventKind.LOOP,
-        id__gte=lowest_id(timezone.now() - TOLD_FOR),
-        meta__alarm__in=WATCH_ALARMS,
-    ).first()
+    told = last_watch_event(timezone.now())
     if told is None:
         return Light(title, Level.GREEN, _("Nothing got worse in the last 14 days."), link, text)
     level = Level.AMBER if told.meta["alarm"] == "doubtful" else Level.RED
     return Light(title, level, alarm_in_words(told.meta), link, text)
+
+
+def last_watch_event(now: datetime) -> Event | None:
+    """The last that the watch told of, for as long as it matters."""
+    return Event.objects.filter(
+        tenant=settings.PRIMARY_TENANT_ID,
+        kind=EventKind.LOOP,
+        id__gte=lowest_id(now - TOLD_FOR),
+        meta__alarm__in=WATCH_ALARMS,
+    ).first()
 
 
 def alarm_in_words(meta: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 Ids of other rooms' rows are plain values without constraint: what they point to may be erased, what happened stays.
 """
 
+from telemetry.models.alarms import Alarm, AlarmChannel, AlarmDelivery, AlarmKind, AlarmRule, AlarmSeverity
 from telemetry.models.audit import AuditEntry
 from telemetry.models.datasets import DatasetExport, TrainingRow, TrainingSet
 from telemetry.models.events import Event, Question
@@ -15,6 +16,12 @@ from telemetry.models.opinions import Feedback, Review
 from telemetry.models.rollups import Rollup, RollupDue, RollupSeal
 
 __all__ = [
+    "Alarm",
+    "AlarmChannel",
+    "AlarmDelivery",
+    "AlarmKind",
+    "AlarmRule",
+    "AlarmSeverity",
     "AuditEntry",
     "BudgetLimit",
     "DataRequest",

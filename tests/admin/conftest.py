@@ -31,11 +31,14 @@ from retrieval.models import (
     WatchedFolder,
 )
 from telemetry import events
+from telemetry.alarms import raise_alarm
 from telemetry.audit import trail as audit
 from telemetry.budgets import status
 from telemetry.events import EventKind, Json
 from telemetry.feedback import give_feedback
 from telemetry.models import (
+    AlarmChannel,
+    AlarmRule,
     BudgetLimit,
     DataRequest,
     DatasetExport,
@@ -160,6 +163,9 @@ def installation(owner: User, document: Document) -> User:
     )
     Gap.objects.create(tenant=TENANT, name="estorno", state_at=now, created_at=now, owner_id=owner.pk)
     Night.objects.create(tenant=TENANT, started_at=now, finished_at=now, state="done", decision="wait", occasion="a")
+    AlarmRule.objects.create(tenant=TENANT, kind="queue", active=False, reason="máquina pequena")
+    AlarmChannel.objects.create(tenant=TENANT, address="equipe@exemplo.com.br")
+    raise_alarm("export", values={"said": "disco cheio"})
     IngestJob.objects.create(tenant=TENANT, filename="precos.pdf", path="x", state="running", done=1, total=4)
     WatchedFolder.objects.create(tenant=TENANT, path="/srv/documentos", state="held", last_report={"held": 3})
     site = Site.objects.create(tenant=TENANT, address="https://exemplo.com.br/", visited_at=now)

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils.translation import override
 
 from aion.checks import check_environment
+from aion.environment import Environment
 
 ONLY_BEFORE_SETTINGS = {"AION_VAR_DIR"}
 DOCUMENTED = re.compile(r"^#([A-Z][A-Z0-9_]+)=", re.MULTILINE)
@@ -52,6 +53,11 @@ def test_the_example_names_every_variable_that_the_settings_read_and_no_other() 
         ("AION_EVENTS_JSONL", "/dev/null/events.jsonl", "/dev/null"),
         ("DATABASE_URL", "mysql://db/aion", "postgres://"),
         ("REDIS_URL", "localhost", "redis://"),
+        ("EMAIL_URL", "mail.example.org", "smtp+tls://"),
+        ("EMAIL_URL", "smtps://mail.example.org", "smtp+ssl://"),
+        ("EMAIL_URL", "smtp://mail.example.org:porta", "smtp+tls://"),
+        ("AION_WEBHOOK_NETWORKS", "10.0.0.1/8", "192.168.10.0/24"),
+        ("AION_PUBLIC_URL", "aion.example.org", "https://"),
         ("AION_BUDGET_USD_DAY", "-1", "0 a"),
         ("AION_FALLBACK_PROVIDERS", "maritaca", "JSON"),
         ("AION_FALLBACK_PROVIDERS", '["maritaca"]', "JSON"),
@@ -145,3 +151,21 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_starts() -> No
 def settings_read_afresh() -> dict[str, Any]:
     """What aion/settings.py holds under the environment of this moment."""
     return runpy.run_path(str(settings.BASE_DIR / "aion" / "settings.py"))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("", ("", None, "aion@localhost")),
+        ("smtp://mail.example.org", ("mail.example.org", 25, "aion@mail.example.org")),
+        ("smtp+tls://chave:a%40b@mail.example.org", ("mail.example.org", 587, "aion@mail.example.org")),
+        ("smtp+ssl://aion%40exemplo.org:s@mail.example.org:2465", ("mail.example.org", 2465, "aion@exemplo.org")),
+    ],
+)
+def test_a_mail_server_is_one_variable(url: str, expected: tuple[str, int | None, str]) -> None:
+    mail = Environment({"EMAIL_URL": url}).email("EMAIL_URL")
+    assert (mail.settings["EMAIL_HOST"], mail.settings.get("EMAIL_PORT"), mail.sender) == expected
+    if "tls" in url:
+        assert (mail.settings["EMAIL_USE_TLS"], mail.settings["EMAIL_HOST_PASSWORD"]) == (True, "a@b")
+    if "ssl" in url:
+        assert mail.settings["EMAIL_USE_SSL"] is True
