@@ -25,6 +25,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from chat.authentication import issue_key
+from chat.evaluation.screen import EvaluationFloorAdmin, EvaluationRunAdmin
 from chat.groups_screen import GroupPolicyAdmin
 from chat.models import ApiKey, Calibration, Conversation
 from chat.reliability import kinds_of_negative, reliability_curve
@@ -32,7 +33,15 @@ from chat.screens import confirmation
 from chat.settings_screen import SettingsAdmin
 from telemetry.screens import ReadOnlyAdmin
 
-__all__ = ["ApiKeyAdmin", "CalibrationAdmin", "ConversationAdmin", "GroupPolicyAdmin", "SettingsAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "CalibrationAdmin",
+    "ConversationAdmin",
+    "EvaluationFloorAdmin",
+    "EvaluationRunAdmin",
+    "GroupPolicyAdmin",
+    "SettingsAdmin",
+]
 
 
 @admin.register(Conversation)

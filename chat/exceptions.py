@@ -73,3 +73,7 @@ class InvalidSettings(ChatError):
 
 class GoldenFileInvalid(ChatError):
     """A file of golden questions that cannot be used; the message names the line and what is wrong."""
+
+
+class EvaluationRefused(ChatError):
+    """An evaluation cannot begin now; the message is for people."""

@@ -10,8 +10,11 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from chat import drafts, nightly
+from chat.evaluation import running, runs
 from chat.examination import examine
+from chat.exceptions import EvaluationRefused
 from chat.golden import quality
+from chat.models import EvaluationRun
 from inference.backends.serving import ServingEngine
 from inference.exceptions import EngineBusy, EngineUnavailable, ExaminationRefused
 from retrieval.exceptions import RetrievalError
@@ -73,3 +76,22 @@ def measure_retrieval() -> None:
         logger.info("the search was not measured: no golden question has a passage that is installed")
         return
     logger.info("nDCG@10 %.3f on %d golden questions", row.ndcg_at_10, row.questions)
+
+
+@shared_task
+def evaluate_golden() -> None:
+    """Evaluate the golden questions if somebody asked, or something changed and things are quiet."""
+    row = running.look(timezone.now())
+    if row is not None:
+        logger.info("evaluation %s: %s", row.pk, row.state)
+
+
+@shared_task
+def evaluate_nightly() -> None:
+    """Ask for the night's evaluation; it begins when nothing is in its way."""
+    try:
+        runs.ask(EvaluationRun.Cause.NIGHT, timezone.now())
+    except EvaluationRefused as exc:
+        logger.info("no evaluation: %s", exc)
+        return
+    evaluate_golden.delay()
