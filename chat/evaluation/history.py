@@ -83,7 +83,7 @@ def charts(rows: Sequence[EvaluationRun]) -> list[Chart]:
             ),
         ),
         (
-            _("Search"),
+            _("Retrieval"),
             (
                 ("R@1", "retrieval", "r_at_1"),
                 ("R@8", "retrieval", "r_at_8"),

@@ -19,9 +19,9 @@ class EvaluationRun(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", _("waiting")
-        RUNNING = "running", _("running")
-        DONE = "done", _("done")
+        WAITING = "waiting", pgettext_lazy("an evaluation", "waiting")
+        RUNNING = "running", pgettext_lazy("an evaluation", "running")
+        DONE = "done", pgettext_lazy("an evaluation", "done")
         INTERRUPTED = "interrupted", pgettext_lazy("an evaluation", "interrupted")
         FAILED = "failed", pgettext_lazy("an evaluation", "failed")
 
@@ -41,10 +41,10 @@ class EvaluationRun(models.Model):
         related_name="+",
         verbose_name=_("asked for by"),
     )
-    created_at = models.DateTimeField(_("asked for at"), auto_now_add=True)
+    created_at = models.DateTimeField(pgettext_lazy("an evaluation", "asked for at"), auto_now_add=True)
     changed_at = models.DateTimeField(_("last change seen"), null=True)
     started_at = models.DateTimeField(_("began"), null=True)
-    finished_at = models.DateTimeField(_("ended"), null=True)
+    finished_at = models.DateTimeField(pgettext_lazy("an evaluation", "ended"), null=True)
     conditions = models.JSONField(default=dict)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
