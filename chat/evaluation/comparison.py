@@ -1,7 +1,7 @@
 """Two runs beside each other, question by question. Pure.
 
 Only questions that both asked alike are compared; the intervals are of the mean difference, by resampling documents as
-`chat.evaluation.intervals` does.
+`chat.evaluation.intervals` does. Whether it is clear says `chat.evaluation.chance`, which does not trust few documents.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chat.evaluation.chance import p_of_gain
 from chat.evaluation.intervals import Interval, Sample
 from chat.models import EvaluationAnswer
 
 Pair = tuple[EvaluationAnswer, EvaluationAnswer]  # before, after
+CHANCE = 0.05
 MEASURES = ("right", "f1", "contains", "found")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What `measure` gained over `n` questions; `interval` is None where one document says nothing about others."""
+    """What `measure` gained over `n` questions; `interval` is None where one document says nothing about others;
+    `is_clear` where it could hardly be chance."""
 
     measure: str
     n: int
@@ -26,11 +29,7 @@ class Difference:
     after: float
     gained: float
     interval: Interval | None
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether it could hardly be chance."""
-        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
+    is_clear: bool
 
 
 def paired(before: Iterable[EvaluationAnswer], after: Iterable[EvaluationAnswer]) -> list[Pair]:
@@ -57,6 +56,8 @@ def _difference(measure: str, pairs: Sequence[Pair]) -> Difference | None:
     if not both:
         return None
     gained = Sample(tuple(other - one for one, other, _place in both), tuple(place for *_both, place in both))
+    losses = [-value for value in gained.values]
+    p = 2 * min(p_of_gain(gained.values, gained.groups), p_of_gain(losses, gained.groups))
     return Difference(
         measure=measure,
         n=len(both),
@@ -64,4 +65,5 @@ def _difference(measure: str, pairs: Sequence[Pair]) -> Difference | None:
         after=sum(other for _one, other, _place in both) / len(both),
         gained=gained.mean or 0.0,
         interval=gained.interval,
+        is_clear=p < CHANCE,
     )

@@ -47,6 +47,7 @@ class EvaluationRunAdmin(ReadOnlyAdmin):
 
     list_display = ("created_at", "cause_label", "state_label", "right", "f1", "found", "questions", "alarms")
     list_filter = ("state", "cause")
+    list_per_page = 30
     list_before_template = "admin/evaluation/history.html"
     change_form_template = "admin/evaluation/run.html"
 
@@ -106,7 +107,8 @@ class EvaluationRunAdmin(ReadOnlyAdmin):
 
     @display(description=_("cause"), ordering="cause")
     def cause_label(self, row: EvaluationRun) -> str:
-        return run_words.cause_in_words(row, runs.last_done(row))
+        before = runs.last_done(row) if row.cause == EvaluationRun.Cause.CHANGE else None
+        return run_words.cause_in_words(row, before)
 
     @display(
         description=_("state"),

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any, Literal
 
+from chat.evaluation.chance import p_of_gain
 from chat.evaluation.intervals import Sample
-from inference.clustered import Clustered
 
 Alarm = Literal["", "floor", "worse"]
 ALARM_P = 0.01  # every run and every set looks once more
@@ -53,7 +53,7 @@ def standing(
     alarm: Alarm = ""
     if floor is not None and share < floor:
         alarm = "floor"
-    elif _is_worse([medians[one.key] - one.right for one in paired], [one.place for one in paired]):
+    elif p_of_gain([medians[one.key] - one.right for one in paired], [one.place for one in paired]) < ALARM_P:
         alarm = "worse"
     return Standing(
         name=name,
@@ -71,8 +71,3 @@ def standing(
 def known(results: Sequence[Result], earlier: Sequence[Mapping[str, bool]]) -> list[Result]:
     """Those that one of the earlier runs asked too."""
     return [one for one in results if any(one.key in run for run in earlier)]
-
-
-def _is_worse(losses: Sequence[float], places: Sequence[str]) -> bool:
-    """Whether what was lost could hardly be chance."""
-    return bool(losses) and Clustered(losses, places).p_above(0.0, alpha=ALARM_P) < ALARM_P

@@ -60,6 +60,13 @@ FIGURES = {
 }
 
 
+@pytest.fixture
+def installation(installation: User) -> User:
+    """Something in every list but this one."""
+    EvaluationRun.objects.all().delete()
+    return installation
+
+
 def ran(hours_ago: int, *, right: bool, conditions: Conditions | None = None, alarm: str = "") -> EvaluationRun:
     """A run that came to its end, with one question answered."""
     golden = GoldenQuestion.objects.get()

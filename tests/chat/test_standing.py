@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
+from chat.evaluation.chance import p_of_gain
 from chat.evaluation.comparison import differences, flipped, paired
 from chat.evaluation.standing import Result, standing
 from chat.models import EvaluationAnswer
@@ -33,6 +35,25 @@ def test_significantly_worse_than_the_median_of_the_last_runs_alarms() -> None:
 @pytest.mark.parametrize("right", [34, 36, 40])
 def test_a_question_or_two_are_chance(right: int) -> None:
     assert standing("", results(right, 40 - right), [run(36, 4)] * 3, None).alarm == ""
+
+
+def test_four_questions_of_sixty_are_chance_though_they_all_got_worse() -> None:
+    assert standing("", results(32, 28), [run(36, 24)], None).alarm == ""
+    assert standing("", results(28, 32), [run(36, 24)], None).alarm == "worse"
+
+
+def test_a_sign_is_drawn_for_each_document_not_for_each_question() -> None:
+    assert p_of_gain([1.0] * 7, [f"d{index}" for index in range(7)]) == 1 / 128
+    assert p_of_gain([1.0] * 7, ["a", "a", "a", "a", "b", "b", "b"]) == 1 / 4
+    assert p_of_gain([0.0] * 7, ["a"] * 7) == p_of_gain([], []) == 1.0
+
+
+def test_where_nothing_got_better_p_is_as_small_as_it_says_as_often_as_it_says() -> None:
+    random = np.random.default_rng(7)
+    places = [f"d{index // 3}" for index in range(60)]
+    found = [p_of_gain(list(random.integers(-1, 2, 60) * 0.5), places) for _turn in range(400)]
+    assert np.mean(np.array(found) < 0.05) <= 0.08
+    assert np.mean(np.array(found) < 0.5) >= 0.4
 
 
 def test_one_bad_run_among_good_ones_changes_nothing() -> None:
