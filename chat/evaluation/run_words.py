@@ -78,7 +78,7 @@ def standing_in_words(one: Mapping[str, Any]) -> dict[str, Any]:
         "share": wording.share(one["share"]),
         "interval": wording.interval(bounds, percent=True) if bounds else "—",
         "floor": "—" if one["floor"] is None else wording.share(one["floor"]),
-        "usual": "—" if one["usual"] is None else wording.share(one["usual"]),
+        "usual": "—" if one["usual"] is None else f"{wording.share(one['usual'])}, n {one['paired']}",
         "why": why,
     }
 

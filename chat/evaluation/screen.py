@@ -37,6 +37,7 @@ from telemetry.screens import ReadOnlyAdmin
 MAY_RUN = "chat.run_evaluation"
 RUNS_DRAWN = 60
 RUNS_OFFERED = 30
+POINTS = " p.p."  # of a share; in Portuguese and in English
 LIST = "admin:chat_evaluationrun_changelist"
 State = EvaluationRun.State
 
@@ -191,14 +192,15 @@ def _compared(before: EvaluationRun, after: EvaluationRun) -> dict[str, Any]:
 def _difference_in_words(one: Difference) -> dict[str, Any]:
     percent = one.measure != "f1"
     value = wording.share if percent else wording.number
-    sign = "+" if one.gained > 0 else ""
+    gained = f"{'+' if one.gained > 0 else ''}{value(one.gained)}"
+    between = wording.interval(one.interval, percent=percent) or "—"
     return {
         "label": run_words.MEASURES[one.measure],
         "n": one.n,
         "before": value(one.before),
         "after": value(one.after),
-        "gained": f"{sign}{value(one.gained)}",
-        "interval": wording.interval(one.interval, percent=percent) or "—",
+        "gained": gained.replace(" %", POINTS),
+        "interval": between.replace(" %", POINTS),
         "verdict": "" if not one.is_clear else "better" if one.gained > 0 else "worse",
     }
 

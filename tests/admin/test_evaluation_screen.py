@@ -140,7 +140,7 @@ def test_a_run_is_compared_with_the_one_before_and_shows_what_flipped_and_what_c
         "Custa 98 euros [1].",
         "40 documentos",
         "depois de mudar: os ajustes, os documentos",
-        "-100,0 %",
+        "-100,0 p.p.",
         "Antes erradas, agora certas: 0",
     ):
         assert text in shown, text
