@@ -21,6 +21,11 @@ from aion.light import Level, Light
 from aion.loop.lights import nights_light, watch_light
 from chat import calibration, control, providers
 from chat.breaker import breaker_of
+from chat.evaluation import runs
+from chat.evaluation.history import figure_of
+from chat.evaluation.run_words import failing_in_words
+from chat.evaluation.wording import share
+from chat.models import EvaluationRun
 from chat.providers import order_of
 from chat.router import Paid
 from inference.engine import EngineState, EngineStatus
@@ -189,6 +194,25 @@ def last_export() -> DatasetExport | None:
     return ended.first()
 
 
+def evaluation_light() -> Light:
+    """How the golden questions were answered the last time."""
+    title, link, text = _("Answer quality"), reverse("admin:chat_evaluationrun_changelist"), _("Answer quality")
+    last = runs.runs().exclude(state__in=(EvaluationRun.State.WAITING, EvaluationRun.State.RUNNING)).first()
+    done = runs.last_done()
+    if done is None or last is None:
+        level = Level.GREEN if last is None else Level.AMBER
+        sentence = _("The golden questions were not evaluated yet; it happens at night or by the button there.")
+        return Light(title, level, last.error if last else sentence, link, text)
+    failing = failing_in_words(done.sets)
+    if failing:
+        return Light(title, Level.RED, failing, reverse("admin:chat_evaluationrun_change", args=[done.pk]), text)
+    if last.state == EvaluationRun.State.FAILED:
+        return Light(title, Level.AMBER, _("The last evaluation failed: %(why)s") % {"why": last.error}, link, text)
+    right = figure_of(done, "right", "share")
+    values = {"share": share(right.value), "when": timesince(done.finished_at or done.created_at)}
+    return Light(title, Level.GREEN, _("%(share)s answered rightly, %(when)s ago.") % values, link, text)
+
+
 def database_light() -> Light:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -274,6 +298,7 @@ LOOKS: tuple[Callable[[], Light], ...] = (
     export_light,
     nights_light,
     watch_light,
+    evaluation_light,
     database_light,
     broker_light,
     access_light,

@@ -44,6 +44,7 @@ SCREENS: tuple[tuple[Promise, tuple[tuple[Promise, str, str], ...]], ...] = (
             (_("Sites"), "language", "retrieval.site"),
             (_("Pages of the sites"), "travel_explore", "retrieval.crawledpage"),
             (_("Golden questions"), "quiz", "retrieval.goldenquestion"),
+            (_("Answer quality"), "trending_up", "chat.evaluationrun"),
             (_("Embedders"), "hub", "retrieval.embeddinggeneration"),
         ),
     ),

@@ -80,6 +80,19 @@ SCHEDULES = (
         hour="4",
     ),
     Schedule(
+        name="evaluate-nightly",
+        task="chat.tasks.evaluate_nightly",
+        description=gettext_noop("Asks the golden questions and keeps how well they are answered."),
+        minute="15",
+        hour="5",
+    ),
+    Schedule(
+        name="evaluate-golden",
+        task="chat.tasks.evaluate_golden",
+        description=gettext_noop("Asks the golden questions again after a change, when things are quiet."),
+        minute="*/3",
+    ),
+    Schedule(
         name="expire-reservations",
         task="telemetry.tasks.expire_reservations",
         description=gettext_noop("Settles reservations of the budget that nobody settled in time."),

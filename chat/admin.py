@@ -25,6 +25,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from chat.authentication import issue_key
+from chat.evaluation.screen import EvaluationFloorAdmin, EvaluationRunAdmin
 from chat.gaps.screen import GapAdmin
 from chat.groups_screen import GroupPolicyAdmin
 from chat.models import ApiKey, Calibration, Conversation
@@ -33,7 +34,16 @@ from chat.screens import confirmation
 from chat.settings_screen import SettingsAdmin
 from telemetry.screens import ReadOnlyAdmin
 
-__all__ = ["ApiKeyAdmin", "CalibrationAdmin", "ConversationAdmin", "GapAdmin", "GroupPolicyAdmin", "SettingsAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "CalibrationAdmin",
+    "ConversationAdmin",
+    "EvaluationFloorAdmin",
+    "EvaluationRunAdmin",
+    "GapAdmin",
+    "GroupPolicyAdmin",
+    "SettingsAdmin",
+]
 
 
 @admin.register(Conversation)

@@ -77,3 +77,7 @@ class GoldenFileInvalid(ChatError):
 
 class DocumentNotWritten(ChatError):
     """What was written for a gap could not become a document; the message says why, in the writer's language."""
+
+
+class EvaluationRefused(ChatError):
+    """An evaluation cannot begin now; the message is for people."""

@@ -11,10 +11,13 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from chat import drafts, nightly
+from chat.evaluation import running, runs
 from chat.examination import examine
+from chat.exceptions import EvaluationRefused
 from chat.gaps.asking_again import ask_all_again
 from chat.gaps.night import find_gaps as search_gaps
 from chat.golden import quality
+from chat.models import EvaluationRun
 from inference.backends.serving import ServingEngine
 from inference.exceptions import EngineBusy, EngineUnavailable, ExaminationRefused
 from retrieval.exceptions import RetrievalError
@@ -89,3 +92,22 @@ def find_gaps(self: Any) -> None:
         logger.warning("the gaps are looked for again in %d minutes: %s", GAPS_AGAIN_S // 60, exc)
         raise self.retry(exc=exc) from exc
     logger.info("gaps: %s, %d closed", found, closed)
+
+
+@shared_task
+def evaluate_golden() -> None:
+    """Evaluate the golden questions if somebody asked, or something changed and things are quiet."""
+    row = running.look(timezone.now())
+    if row is not None:
+        logger.info("evaluation %s: %s", row.pk, row.state)
+
+
+@shared_task
+def evaluate_nightly() -> None:
+    """Ask for the night's evaluation; it begins when nothing is in its way."""
+    try:
+        runs.ask(EvaluationRun.Cause.NIGHT, timezone.now())
+    except EvaluationRefused as exc:
+        logger.info("no evaluation: %s", exc)
+        return
+    evaluate_golden.delay()

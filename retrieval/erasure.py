@@ -10,7 +10,9 @@ from retrieval.models import GoldenQuestion
 
 def erase_person(event_ids: Sequence[UUID], *, tenant: str) -> dict[str, int]:
     """Within the caller's transaction, by the person's answers: this room knows no people."""
-    count = GoldenQuestion.objects.filter(tenant=tenant, event_id__in=event_ids).delete()[0]
+    asked = GoldenQuestion.objects.filter(tenant=tenant, event_id__in=event_ids)
+    count = asked.count()
+    asked.delete()
     return {"golden_questions": count} if count else {}
 
 

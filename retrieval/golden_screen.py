@@ -46,6 +46,7 @@ class GoldenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
             "document",
             "passage",
             "kind",
+            "set_name",
             "earlier",
             "is_active",
         )
@@ -71,8 +72,8 @@ class GoldenQuestionAdmin(ModelAdmin):
     """What trainings learn from and adapters are examined on."""
 
     form = GoldenForm
-    list_display = ("question", "answer", "document", "kind", "origin", "is_active")
-    list_filter = ("is_active", "answerable", "origin", "kind")
+    list_display = ("question", "answer", "document", "kind", "set_name", "origin", "is_active")
+    list_filter = ("is_active", "answerable", "origin", "set_name", "kind")
     search_fields = ("question", "document")
     ordering = ("-id",)
     list_before_template = "admin/retrieval/golden_help.html"

@@ -176,7 +176,8 @@ class EventAdmin(EventListAdmin):
             scope = scope_in_words(meta["group"], meta["keyId"], meta["keyName"])
             return format_html("{} %: {}", meta["percent"], scope)
         if event.kind == Event.Kind.LOOP:
-            return format_html("{}: {}", meta["alarm"], meta.get("adapter") or meta.get("nightId") or "—")
+            about = (meta.get(name) for name in ("adapter", "nightId", "set"))
+            return format_html("{}: {}", meta["alarm"], next(filter(None, about), "—"))
         text = meta.get("prompt") or meta.get("query") or meta.get("reason") or meta.get("error") or "—"
         return format_html('<span class="aion-clamp">{}</span>', text)
 

@@ -5,6 +5,7 @@ Greedy and without the paid API, whatever the settings say, unless the plan says
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from chat.exceptions import GoldenFileInvalid
 from chat.golden import GoldenQuestion, Source, find_sources
 from chat.models import ChatSettingsRevision
 from inference.engine import Engine, Priority
+from inference.exceptions import DeadlineExceeded, EngineBusy
 from inference.serving import get_engine
 from retrieval.generations import serving_embedder
 from retrieval.results import Hidden, SearchScope
@@ -29,6 +31,7 @@ EVALUATOR = Asker(groups=None, may_set_tau=True, may_force=True, is_service=True
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
 GATED = {"on_low_confidence": ChatSettingsRevision.OnLowConfidence.ABSTAIN}  # a warned answer has passed no gate
 UNPAID = {"fallback_allowed": False, "forced_fallback_until": None}
+PATIENCE_S = 300.0
 NOWHERE = Source(Hidden(), Hidden(), "", has_neighbours=False)
 
 
@@ -36,7 +39,8 @@ NOWHERE = Source(Hidden(), Hidden(), "", has_neighbours=False)
 class Plan:
     """What to ask of which `collections`. `masked` asks again with the source hidden; `off_domain` are questions that
     nothing here answers. `tau` None is the one in force; `greedy` False samples as the settings say; `may_pay` lets the
-    paid API answer what the chat would send there."""
+    paid API answer what the chat would send there. `goes_on` is looked at before each question, and may wait; once
+    it is False no more are asked."""
 
     questions: Sequence[GoldenQuestion]
     collections: Sequence[str]
@@ -48,6 +52,7 @@ class Plan:
     may_pay: bool = False
     examples: int = 20
     progress: Callable[[int, int], None] = field(default=lambda done, total: None)
+    goes_on: Callable[[], bool] = field(default=lambda: True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +125,26 @@ def _refuse_too_long(questions: Sequence[GoldenQuestion]) -> None:
 def _judge(plan: Plan, engine: Engine | None) -> Iterator[Judged]:
     rounds = _rounds(plan)
     for done, turn in enumerate(rounds, start=1):
-        given = answer(_question(turn, plan), asker=EVALUATOR, engine=engine)
+        if not plan.goes_on():
+            return
+        given = _answer(_question(turn, plan), engine)
         yield Judged(turn.question, turn.source, turn.asked, given, turn.mask)
         plan.progress(done, len(rounds))
+
+
+def _answer(question: Question, engine: Engine | None) -> Answer:
+    """Those who chat go before: a question that found no place is asked again. Raises what the chat path raises."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return answer(question, asker=EVALUATOR, engine=engine)
+        except EngineBusy as exc:
+            if time.monotonic() + exc.retry_after_s > until:
+                raise
+            time.sleep(exc.retry_after_s)
+        except DeadlineExceeded:
+            if time.monotonic() > until:
+                raise
 
 
 def _rounds(plan: Plan) -> list[_Round]:

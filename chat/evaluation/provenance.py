@@ -17,11 +17,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 
-def provenance(arguments: Sequence[str], file: Path) -> dict[str, str]:
-    """The command with its `arguments`, the date, the machine and the versions that matter."""
+def provenance(arguments: Sequence[str], name: str) -> dict[str, str]:
+    """The command with its `arguments`, what was asked, the date, the machine and the versions that matter."""
     now: datetime = timezone.localtime()
     return {
-        "file": file.name,
+        "file": name,
         "command": shlex.join(["manage.py", *arguments]),
         "date": date_format(now, "SHORT_DATETIME_FORMAT"),
         "at": now.isoformat(timespec="seconds"),

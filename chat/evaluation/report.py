@@ -23,7 +23,11 @@ STEPS = 50
 
 def evaluate(plan: Plan, *, engine: Engine | None = None) -> dict[str, Any]:
     """Ask everything and report. Raises what the chat path raises."""
-    judged = ask_all(plan, engine)
+    return report_of(plan, ask_all(plan, engine), engine)
+
+
+def report_of(plan: Plan, judged: Sequence[Judged], engine: Engine | None = None) -> dict[str, Any]:
+    """What was asked as one object."""
     asked_as_is = [item for item in judged if item.asked not in ("masked", "off_domain")]
     parts = {
         "retrieval": figures.retrieval_figures(asked_as_is),
@@ -105,11 +109,11 @@ def _example(item: Judged) -> dict[str, Any]:
             if source.cited
         ],
         "f1": round(figures.over_answers(item, measures.token_f1), 4) if question.answers else None,
-        "right": _is_right(item),
+        "right": is_right(item),
     }
 
 
-def _is_right(item: Judged) -> bool | None:
+def is_right(item: Judged) -> bool | None:
     """By the reply that contains a gold answer, or the refusal that was due; None where nobody knows."""
     if item.asked == "unanswerable":
         return not item.is_answered

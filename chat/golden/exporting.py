@@ -29,6 +29,7 @@ def _as_line(row: GoldenQuestion) -> dict[str, object]:
         "document": row.document,
         "passage": row.passage,
         "kind": row.kind,
+        "set": row.set_name,
     }
     if row.earlier:
         line["conversation"] = [{"role": "user", "content": text} for text in row.earlier]

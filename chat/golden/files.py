@@ -131,6 +131,7 @@ def _row_question(row: object, where: str) -> GoldenQuestion:
         answerable=answerable,
         split=_text(row, "split", where),
         kind=_text(row, "kind", where),
+        set_name=_text(row, "set", where),
         earlier=_earlier_questions(row, where),
         elsewhere=((_text(also, "document", where), _text(also, "passage", where)),) if isinstance(also, dict) else (),
     )

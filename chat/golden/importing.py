@@ -34,6 +34,7 @@ def import_questions(golden: GoldenSet) -> Imported:
                 "passage": question.passage,
                 "answerable": question.answerable,
                 "kind": question.kind,
+                "set_name": question.set_name,
                 "origin": models.GoldenQuestion.Origin.FILE,
             },
         )

@@ -14,8 +14,8 @@ from chat.exceptions import GoldenFileInvalid
 class GoldenQuestion:
     """A question, what answers it, and where: `document` is a title or file name, `passage` the text ("" unknown).
 
-    `elsewhere` are further pairs of both, where an answer needs more than one passage. `split` and `kind` are the
-    file's own marks ("" where it has none); `earlier` are the questions it leans on, oldest first.
+    `elsewhere` are further pairs of both, where an answer needs more than one passage. `split`, `kind` and `set_name`
+    are the file's own marks ("" where it has none); `earlier` are the questions it leans on, oldest first.
     """
 
     text: str
@@ -27,6 +27,7 @@ class GoldenQuestion:
     kind: str = ""
     earlier: tuple[str, ...] = ()
     elsewhere: tuple[tuple[str, str], ...] = ()
+    set_name: str = ""
 
     @property
     def follows_up(self) -> bool:

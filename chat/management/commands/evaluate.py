@@ -1,4 +1,4 @@
-"""`manage.py evaluate FILE`: what retrieval, gate and answers are worth on questions with known answers."""
+"""`manage.py evaluate FILE`, or `--golden`: what retrieval, gate and answers are worth on questions of known answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chat.evaluation.provenance import provenance
 from chat.evaluation.publishing import publish, refuse_unusable
 from chat.evaluation.wording import about, as_lines, tables
 from chat.exceptions import ChatError, GoldenFileInvalid
-from chat.golden import GoldenQuestion, only_split, places_to_search, read_golden
+from chat.golden import GoldenQuestion, GoldenSet, installed_set, only_split, places_to_search, read_golden
 from chat.management.interruption import ending_cleanly
 from chat.management.progress import Progress
 from inference.exceptions import InferenceError
@@ -47,10 +47,10 @@ class Command(BaseCommand):
     """Evaluate through the chat path itself, greedily. Leaves nothing behind and spends nothing."""
 
     help = (
-        "Ask the questions of FILE through the chat path and report retrieval, gate and answers. FILE is SQuAD JSON "
-        "or JSON lines (question, answers or answer, optional document, passage, answerable). Documents that the file "
-        "brings along are read into a scratch space that is gone afterwards. Nothing is recorded, and the paid API is "
-        "never called unless --with-fallback says so."
+        "Ask the questions of FILE, or with --golden those of the panel, through the chat path and report retrieval, "
+        "gate and answers. FILE is SQuAD JSON or JSON lines (question, answers or answer, optional document, passage, "
+        "answerable). Documents that the file brings along are read into a scratch space that is gone afterwards. "
+        "Nothing is recorded, and the paid API is never called unless --with-fallback says so."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -60,8 +60,11 @@ class Command(BaseCommand):
             "  manage.py evaluate squad.json --masked passage --no-generate --json\n"
             "  manage.py evaluate squad.json --masked both --off-domain outros.jsonl --report relatorio\n"
             "  manage.py evaluate demo/golden.jsonl --split test --json      # asked of the installed documents\n"
+            "  manage.py evaluate --golden --set RH --json                   # as the panel does each night\n"
         )
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, nargs="?")
+        parser.add_argument("--golden", action="store_true", help="ask the golden questions of the panel, not a file's")
+        parser.add_argument("--set", metavar="NAME", help="of these only one set; with --golden")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument("--report", type=Path, metavar="FOLDER", help="write report.json, .md and .html there")
         parser.add_argument("--masked", choices=[*get_args(Mask), BOTH], help="ask again with the source hidden")
@@ -97,14 +100,25 @@ class Command(BaseCommand):
         if folder:
             refuse_unusable(folder)
         report = self._evaluated(options)
-        report["about"] = provenance(getattr(self, "_arguments", ["evaluate", str(options["file"])]), options["file"])
+        name = options["file"].name if options["file"] else _("golden questions")
+        report["about"] = provenance(getattr(self, "_arguments", ["evaluate", str(options["file"])]), name)
         if folder:
             publish(report, folder)
             self.stderr.write(_("The report is in %(path)s.") % {"path": folder / "report.html"})
         return report
 
+    def _golden(self, options: dict[str, Any]) -> GoldenSet:
+        """What is asked: a file's questions, or the panel's."""
+        if options["golden"] == bool(options["file"]):
+            raise CommandError(_("Name either a file of questions or --golden."))
+        if options["set"] is not None and not options["golden"]:
+            raise CommandError(_("--set goes with --golden."))
+        if options["golden"]:
+            return only_split(installed_set(options["set"]), options["split"])
+        return only_split(read_golden(options["file"]), options["split"])
+
     def _evaluated(self, options: dict[str, Any]) -> dict[str, Any]:
-        golden = only_split(read_golden(options["file"]), options["split"])
+        golden = self._golden(options)
         off_domain = read_golden(options["off_domain"]).questions if options["off_domain"] else ()
         with (
             Progress(self.stderr, _("Documents")) as reading,

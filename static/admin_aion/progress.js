@@ -1,12 +1,12 @@
-// A training in progress: what the page shows is asked for again until the training ends; then its buttons change too.
+// Work in progress: what the page shows is asked for again until the work ends; then the rest of the page changes too.
 document.addEventListener("DOMContentLoaded", () => {
-  const place = document.getElementById("training-progress");
-  if (!place?.dataset.address) {
+  const place = document.querySelector("[data-progress]");
+  if (!place?.dataset.progress) {
     return;
   }
   const ask = async () => {
     try {
-      const answer = await fetch(place.dataset.address);
+      const answer = await fetch(place.dataset.progress);
       if (answer.ok) {
         const { html, moving } = await answer.json();
         if (!moving) {

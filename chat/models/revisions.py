@@ -1,8 +1,7 @@
-"""What the chat keeps: conversations, API keys, revisions of its settings, calibrations. Rows only; no decisions."""
+"""What staff tune, as rows that are never changed."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -17,87 +16,6 @@ from django.utils.translation import gettext_lazy as _
 def between(low: float, high: float) -> list[Any]:
     """Validators of a number in [low, high]."""
     return [MinValueValidator(low), MaxValueValidator(high)]
-
-
-class Conversation(models.Model):
-    """The turns of one person (or key) on one subject."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    tenant = models.CharField(max_length=64)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="conversations"
-    )
-    key = models.ForeignKey(
-        "chat.ApiKey", on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations"
-    )
-    title = models.CharField(_("title"), max_length=120, blank=True)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
-
-    class Meta:
-        verbose_name = _("conversation")
-        verbose_name_plural = _("conversations")
-        ordering = ["-updated_at"]
-        indexes = [models.Index(fields=["tenant", "user", "-updated_at"], name="conversation_of_user")]
-
-    def __str__(self) -> str:
-        return self.title or str(self.id)
-
-
-class Message(models.Model):
-    """One turn; an assistant's turn points to its answer event (a plain id: events are dropped by month)."""
-
-    class Role(models.TextChoices):
-        USER = "user", _("user")
-        ASSISTANT = "assistant", _("assistant")
-
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
-    role = models.CharField(_("role"), max_length=10, choices=Role)
-    text = models.TextField(_("text"))
-    event_id = models.UUIDField(null=True, blank=True)
-    meta = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("message")
-        verbose_name_plural = _("messages")
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.role}: {self.text[:60]}"
-
-
-class ApiKey(models.Model):
-    """A credential of a program. Only its SHA-256 is kept; `prefix` is what people recognise it by."""
-
-    class Scope(models.TextChoices):
-        CHAT = "chat", _("ask questions")
-        FEEDBACK = "feedback", _("give feedback")
-        GENERATE = "generate", _("use the model directly")
-        ADAPTER = "adapter", _("load and merge adapters")
-        SET_TAU = "set_tau", _("choose tau for a question")
-        FORCE_FALLBACK = "force_fallback", _("force the paid API")
-
-    tenant = models.CharField(max_length=64)
-    name = models.CharField(_("name"), max_length=80)
-    prefix = models.CharField(_("prefix"), max_length=16, editable=False)
-    hashed = models.CharField(max_length=64, unique=True, editable=False)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("user")
-    )
-    scopes = ArrayField(models.CharField(max_length=32, choices=Scope), default=list, verbose_name=_("scopes"))
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
-    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
-    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("API key")
-        verbose_name_plural = _("API keys")
-        ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
 
 
 class Revision(models.Model):
@@ -246,39 +164,6 @@ class GroupPolicyRevision(Revision):
 
     def __str__(self) -> str:
         return f"{self.group_name} #{self.pk}"
-
-
-class Calibration(models.Model):
-    """A fitted probability: its weights, what it was fitted on and how well it held up on parts it had not seen."""
-
-    class Kind(models.TextChoices):
-        CONFIDENCE = "confidence", _("C: the documents answer the question")
-        CORRECTNESS = "correctness", _("the answer given is right")
-
-    tenant = models.CharField(max_length=64)
-    kind = models.CharField(_("probability"), max_length=12, choices=Kind, default=Kind.CONFIDENCE)
-    active = models.BooleanField(_("in force"), default=False)
-    embedder = models.CharField(_("embedder"), max_length=120)
-    generation = models.IntegerField(_("corpus generation"))
-    chunk_count = models.PositiveIntegerField(_("chunks when fitted"))
-    search_settings = models.JSONField(_("retrieval settings"))
-    weights = models.JSONField(_("weights"))
-    report = models.JSONField(_("report"))
-    fitted_on = models.CharField(_("fitted on"), max_length=200)
-    created_at = models.DateTimeField(_("fitted"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("calibration")
-        verbose_name_plural = _("calibrations")
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "kind"], condition=Q(active=True), name="one_calibration_of_each_kind"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.fitted_on} ({self.created_at:%Y-%m-%d})"
 
 
 class ChatSettings(models.Model):
