@@ -6,8 +6,9 @@ the mean of its sentences' own (each embedded once), since embedding as many tex
 would be that comes all at once: rows by COPY, the index of vectors after; `copied_into_index_per_s` is how many vectors
 a second the index takes where it is there already, as when documents are read in one by one. First a tenth, so that
 growth is seen. A million is not measured but projected: times grow once more, by the power of size that they grew by in
-the last tenfold. Times leave embedding out, warm, one client after the other. The bars are recall .98 and a p95 of
-30 ms. `--limit` is the number of chunks."""
+the last tenfold. At the end the index is made and searched with other numbers than those that ship. Times leave
+embedding out, warm, one client after the other. The bars are recall .98 and a p95 of 30 ms. `--limit` is the number of
+chunks."""
 
 from __future__ import annotations
 
@@ -24,24 +25,22 @@ import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
 
+from benchmarks.hnsw import NEAREST, recall_and_ms, tuning
 from benchmarks.lines import Line, beside, skipped
 from benchmarks.options import NO_DATA, Options, spread
 from benchmarks.questions import DEMO, FILES, say
 from chat.evaluation.measures import percentiles
 from chat.golden import read_golden
-from retrieval import candidates
-from retrieval.candidates import gather_statistics, nearest_chunks
 from retrieval.embeddings import Vectors, get_embedder
 from retrieval.generations import serving_generation
 from retrieval.models import Document
-from retrieval.results import Hidden, SearchScope
+from retrieval.results import SearchScope
 from retrieval.search import retrieve
 from retrieval.storage import vector_literal
-from retrieval.text import query_terms, split_sentences, tokens
+from retrieval.text import split_sentences, tokens
 
 CHUNKS, SEED, QUESTIONS = 200_000, 2026, 200
 CHUNKS_A_DOCUMENT, NEIGHBOURS = 50, 2
-NEAREST = 24
 INDEXED = 1000  # vectors copied into the index to see what it takes
 MILLION = 1_000_000
 SAY_EVERY = 20_000
@@ -84,6 +83,7 @@ def measure(options: Options) -> Iterator[Line]:
             yield from _figures(scope, questions, loaded, load_s, p95[target])
         yield Line(f"{loaded} chunks", "copied_into_index_per_s", _copied_into_index_per_s())
     yield from _growth(total // 10, total, p95)
+    yield from tuning(questions, SearchScope(tenant=settings.PRIMARY_TENANT_ID, groups=None))
 
 
 def _sentences(passage: str) -> list[Sentence]:
@@ -175,7 +175,7 @@ def _figures(name: str, questions: Sequence[str], chunks: int, load_s: int, p95:
     case = f"{chunks} chunks, {name} in sight"
     say(f"scale: {case}")
     conditions = {"n": len(questions), "load_s": load_s}
-    recall = fmean(_recall(question, scope) for question in questions)
+    recall = fmean(recall_and_ms(question, scope)[0] for question in questions)
     yield from beside(case, f"recall_at_{NEAREST}", recall, {"the bar": BAR_RECALL}, **conditions)
     timings = [retrieve(question, scope=scope).timings for question in questions]
     times = percentiles([own.search_ms for own in timings])
@@ -194,17 +194,3 @@ def _growth(few: int, many: int, p95: Mapping[int, Times]) -> Iterator[Line]:
         yield Line(f"from {few} to {many} chunks, {name} in sight", "search_p95_growth", after / before)
         projected = after * (after / before) ** (math.log(MILLION / many) / math.log(many / few))
         yield Line(f"{MILLION} chunks, {name} in sight, projected", "search_p95_ms", projected)
-
-
-def _recall(question: str, scope: SearchScope) -> float:
-    """Of the nearest by comparing all vectors, the share that a search names."""
-    statistics = gather_statistics(query_terms(question), scope, Hidden())
-    assert statistics is not None
-    vector = get_embedder(statistics.embedder).query(question)
-    found = nearest_chunks(vector, statistics, Hidden(), limit=NEAREST)
-    by_index, candidates.EXACT_UP_TO = candidates.EXACT_UP_TO, statistics.chunk_count
-    try:
-        nearest = nearest_chunks(vector, statistics, Hidden(), limit=NEAREST)
-    finally:
-        candidates.EXACT_UP_TO = by_index
-    return len(set(found) & set(nearest)) / len(nearest)
