@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
+from unittest.mock import patch
 
 from django.conf import settings
 
@@ -67,7 +68,8 @@ def measure(options: Options) -> Iterator[Line]:
 @contextmanager
 def installed(sets: Mapping[str, GoldenSet], max_tokens: int) -> Iterator[dict[str, str]]:
     """A collection of each set while the block runs, its documents cut into chunks of that size."""
-    with ExitStack() as stack, cut_to(max_tokens):
+    cut_so = partial(chunk, max_tokens=max_tokens)
+    with ExitStack() as stack, patch.object(ingestion, "chunk", cut_so):
         collections = {}
         for name, golden in sets.items():
             say(f"chunks: {max_tokens} tokens, reading {name}")
@@ -79,16 +81,6 @@ def installed(sets: Mapping[str, GoldenSet], max_tokens: int) -> Iterator[dict[s
                 ingest_text(title, text, tenant=settings.PRIMARY_TENANT_ID, collection=own, source=f"{own}/{title}")
             collections[name] = own
         yield collections
-
-
-@contextmanager
-def cut_to(max_tokens: int) -> Iterator[None]:
-    """Whatever is read in while the block runs."""
-    ingestion.chunk = partial(chunk, max_tokens=max_tokens)
-    try:
-        yield
-    finally:
-        ingestion.chunk = chunk
 
 
 def _asked(golden: GoldenSet, name: str, collections: Mapping[str, str], limit: int | None) -> list[Asked]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from statistics import fmean
+from unittest.mock import patch
 
 from django.db import connection
 
@@ -35,7 +35,7 @@ def recall_and_ms(question: str, scope: SearchScope) -> tuple[float, float]:
     began = time.perf_counter()
     found = nearest_chunks(vector, statistics, Hidden(), limit=NEAREST)
     took_ms = (time.perf_counter() - began) * 1000
-    with _set_to("EXACT_UP_TO", statistics.chunk_count):
+    with patch.object(candidates, "EXACT_UP_TO", statistics.chunk_count):
         nearest = nearest_chunks(vector, statistics, Hidden(), limit=NEAREST)
     return len(set(found) & set(nearest)) / len(nearest), took_ms
 
@@ -51,22 +51,14 @@ def tuning(questions: Sequence[str], scope: SearchScope) -> Iterator[Line]:
         for ef_search in EF_SEARCHES:
             case = f"{about}, ef_search {ef_search}"
             conditions = {"n": len(questions), "ships": (m, ef_construction, ef_search) == SHIPS}
-            with _set_to("EF_SEARCH", ef_search), _set_to("EXACT_UP_TO", 0):  # a small trial's chunks too
+            with (
+                patch.object(candidates, "EF_SEARCH", ef_search),
+                patch.object(candidates, "EXACT_UP_TO", 0),
+            ):
                 found = [recall_and_ms(question, scope) for question in questions]
             yield Line(case, f"recall_at_{NEAREST}", fmean(recall for recall, _ms in found), conditions=conditions)
             times = percentiles([ms for _recall, ms in found])
             yield Line(case, "dense_p95_ms", times["p95"], conditions=conditions)
-
-
-@contextmanager
-def _set_to(constant: str, value: int) -> Iterator[None]:
-    """A constant of `retrieval.candidates`, while the block runs."""
-    before = getattr(candidates, constant)
-    setattr(candidates, constant, value)
-    try:
-        yield
-    finally:
-        setattr(candidates, constant, before)
 
 
 def _rebuild(m: int, ef_construction: int) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 
 import django
 
@@ -38,8 +39,9 @@ class MortalFetcher(Fetcher):
     """Dies when the server has answered and nothing is written."""
 
     def __init__(self) -> None:
-        local = {"allowed": lambda address: address.is_loopback, "resolve": lambda host, port: ["127.0.0.1"]}
-        super().__init__(**local, least_s=PACE_S)
+        super().__init__(
+            allowed=lambda address: address.is_loopback, resolve=lambda host, port: ["127.0.0.1"], least_s=PACE_S
+        )
 
     def get(self, url: str, want: Want, *, until: float) -> Reply:
         reply = super().get(url, want, until=until)
@@ -64,6 +66,5 @@ def mortal_note(page: CrawledPage, *args: Any, **values: Any) -> None:
 
 if __name__ == "__main__":
     embeddings.LIBRARIES["words"] = lambda _model: MortalEmbedder()
-    pages.note = mortal_note
-    visiting.Fetcher = MortalFetcher  # type: ignore[misc]  # where `visit` looks it up
-    call_command("crawl", "--json")
+    with patch.object(pages, "note", mortal_note), patch.object(visiting, "Fetcher", MortalFetcher):
+        call_command("crawl", "--json")
