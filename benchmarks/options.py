@@ -19,6 +19,8 @@ BENCHMARKS = (
     "ingestion",
     "hostile_files",
     "retrieval",
+    "chunks",
+    "followups",
     "scale",
     "gate",
     "replay",

@@ -417,6 +417,7 @@ def _assemble(path: _Path, found: _Found, decision: RouteDecision, outcome: Outc
         mean_logprob=outcome.result.mean_logprob if outcome.result else None,
         min_logprob=outcome.result.min_logprob if outcome.result else None,
         ranking=_ranking(found.retrieval),
+        query=found.retrieval.query,
     )
 
 

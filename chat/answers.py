@@ -140,7 +140,8 @@ class Answer:
     """The end of a question. `confidence` and `tau` are what the route was chosen by; `reason` is a stable code and
     `reason_text` the same in words; `caution` is the warning that `text` begins with where it may not be the answer;
     `timings` are milliseconds; `grounded` is None where nothing was checked; `ranking` is the ids of the chunks found,
-    the selected first, for whoever measures retrieval."""
+    the selected first, for whoever measures retrieval; `query` is what was searched for: the question as it was read
+    after the ones before it."""
 
     text: str
     used: Route
@@ -165,6 +166,7 @@ class Answer:
     min_logprob: float | None = None
     ranking: tuple[int, ...] = ()
     caution: str = ""
+    query: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """The body of `POST /api/ai/chat`: `text`, `used` and `C` as older clients know them, and AION's own keys."""
@@ -189,6 +191,7 @@ class Answer:
             "warnings": list(self.warnings),
             "grounded": self.grounded,
             "scorer": self.scorer,
+            "query": self.query,
         }
 
 

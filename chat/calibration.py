@@ -39,6 +39,7 @@ BINS = 10
 PENALTY_C = 0.3  # .2 and 1 differ by .001 AUROC
 MOVED_SHARE = 0.5  # of the chunks a calibration was fitted on; beyond it the corpus is another one
 CACHE_S = 5.0
+RERANKER = "reranker"  # among what the search was set to; older calibrations and the shipped one had none
 LOGGED = "logged"  # the origin of examples that people asked here
 
 
@@ -83,6 +84,7 @@ class CalibrationStatus:
     def stale(self) -> str:
         """Why it may no longer fit, in the reader's words; "" where it does."""
         return {
+            "reranker": _("The reranker has changed since: other passages are chosen, so calibrate again."),
             "embedder": _("The embedder has changed since: the confidence means little until it is calibrated again."),
             "settings": _("The retrieval settings have changed since."),
             "documents": _("The documents have changed by more than half since."),
@@ -294,7 +296,6 @@ def activate(fitted: Fitted, *, fitted_on: str) -> Calibration:
 
 def put_in_force(kind: Calibration.Kind, weights: Weights, report: Mapping[str, Any], *, fitted_on: str) -> Calibration:
     """Keep what was fitted, with what it was fitted under, and let it stand instead of the one of its kind."""
-    sizes = control.current().search_settings
     tenant = settings.PRIMARY_TENANT_ID
     generation = active_generation()
     with transaction.atomic():
@@ -307,7 +308,7 @@ def put_in_force(kind: Calibration.Kind, weights: Weights, report: Mapping[str, 
             embedder=serving_embedder_id(),
             generation=generation.pk if generation else 0,
             chunk_count=_chunks_installed(),
-            search_settings={name: getattr(sizes, name) for name in sizes.__slots__},
+            search_settings=_found_with(),
             weights=weights.to_json(),
             report=report,
             fitted_on=fitted_on,
@@ -345,7 +346,7 @@ def in_force(kind: Calibration.Kind = Calibration.Kind.CONFIDENCE) -> Calibratio
 
 
 def status() -> CalibrationStatus:
-    """What is in force and whether embedder, sizes or corpus have moved away from it."""
+    """What is in force and whether embedder, reranker, sizes or corpus have moved away from it."""
     row = in_force()
     if row is None:
         shipped = default_calibration()
@@ -355,14 +356,22 @@ def status() -> CalibrationStatus:
 
 
 def _changed(embedder: str, stored: Mapping[str, Any], chunk_count: int | None) -> str:
-    sizes = control.current().search_settings
     if embedder != serving_embedder_id():
         return "embedder"
-    if dict(stored["search_settings"]) != {name: getattr(sizes, name) for name in sizes.__slots__}:
+    before, now = {RERANKER: "", **stored["search_settings"]}, _found_with()
+    if before[RERANKER] != now[RERANKER]:
+        return "reranker"
+    if before != now:
         return "settings"
     if chunk_count is not None and abs(_chunks_installed() - chunk_count) > MOVED_SHARE * max(chunk_count, 1):
         return "documents"
     return ""
+
+
+def _found_with() -> dict[str, float | str]:
+    """What decides which passages a search brings."""
+    sizes = control.current().search_settings
+    return {name: getattr(sizes, name) for name in sizes.__slots__} | {RERANKER: settings.AION_RERANKER}
 
 
 def _chunks_installed() -> int:

@@ -107,6 +107,9 @@ class ChatResponse(serializers.Serializer[Any]):
     warnings = serializers.ListField(child=serializers.CharField())
     grounded = serializers.BooleanField(allow_null=True)
     scorer = serializers.CharField()
+    query = serializers.CharField(
+        help_text="What was searched for: the question, with the ones before it where it leans on them."
+    )
 
 
 class FeedbackRequest(TolerantSerializer):

@@ -37,7 +37,8 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class QuestionPath:
     """The details of an answer event with its retrieval event, what the paid API was asked, the local answer made
-    afterwards ({} where there is none) and the feedback it got."""
+    afterwards ({} where there is none) and the feedback it got. `searched` is what was searched for, "" where that is
+    the question as it was typed."""
 
     meta: Mapping[str, Any]
     candidates: tuple[Mapping[str, Any], ...]
@@ -49,6 +50,7 @@ class QuestionPath:
     cost: SafeString | None
     paid_attempts: tuple[Mapping[str, Any], ...]
     draft: Mapping[str, Any]
+    searched: str
 
 
 def question_path(event: Event) -> QuestionPath:
@@ -66,8 +68,14 @@ def question_path(event: Event) -> QuestionPath:
         asker=name_of(meta.get("userId")),
         cost=usd_and_brl(Decimal(str(meta["costUsd"])), 6, at=event.at) if meta.get("costUsd") else None,
         paid_attempts=tuple(paid.get("attempts") or ()),
+        searched=_searched(meta, retrieval),
         draft={} if meta.get("source") == "local" else _about(event, Event.Kind.DRAFT),
     )
+
+
+def _searched(meta: Mapping[str, Any], retrieval: Mapping[str, Any]) -> str:
+    query = str(retrieval.get("query") or "")
+    return "" if query == str(meta.get("prompt") or "").strip() else query
 
 
 def total_ms(meta: Mapping[str, Any]) -> float | None:

@@ -7,7 +7,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from threading import Thread
 
 import httpcore
 
@@ -18,6 +20,7 @@ UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
 NOT_UNICAST = (IPv6Network("3fff::/20"), IPv6Network("2002::/16"), IPv6Network("2001::/32"))  # examples, 6to4, Teredo
 RELAY = IPv4Address("192.88.99.0")
+LOOKUP_S = 10.0
 
 
 def is_public(address: Address) -> bool:
@@ -37,6 +40,21 @@ def resolve(host: str, port: int) -> Sequence[str]:
     """All addresses of a name, as the system knows them. Raises `OSError`."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def resolve_within(seconds: float, resolve: Callable[[str, int], Sequence[str]], host: str, port: int) -> Sequence[str]:
+    """As `resolve`. Raises `TimeoutError` too: the system's own lookup knows no limit and cannot be stopped, so the
+    thread that waits for it is left behind."""
+    answer: Future[Sequence[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            answer.set_result(resolve(host, port))
+        except Exception as exc:  # noqa: BLE001  # handed to whoever waits
+            answer.set_exception(exc)
+
+    Thread(target=look_up, name=f"lookup-{host}"[:60], daemon=True).start()
+    return answer.result(seconds)
 
 
 class CheckedBackend(httpcore.NetworkBackend):
@@ -79,7 +97,10 @@ class CheckedBackend(httpcore.NetworkBackend):
     def _checked(self, host: str, port: int) -> Sequence[Address]:
         """All of them or none: a name that also leads inside is not to be trusted."""
         try:
-            addresses = [ip_address(found) for found in self._resolve(host, port)]
+            limit = min(LOOKUP_S, _left(self._until))
+            addresses = [ip_address(found) for found in resolve_within(limit, self._resolve, host, port)]
+        except TimeoutError as exc:
+            raise httpcore.ConnectTimeout(f"no name server answered for {host}") from exc
         except (OSError, UnicodeError, ValueError) as exc:
             raise httpcore.ConnectError(str(exc)) from exc
         for address in addresses:

@@ -16,6 +16,8 @@ from django_celery_beat.models import PeriodicTask
 
 from aion.navigation import SCREENS
 from chat.models import Calibration
+from telemetry import events
+from telemetry.events import EventKind, Json
 from telemetry.models import BudgetLimit, Event, Question
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +110,16 @@ def test_the_path_of_a_question_is_shown_whole(installation: User, owning: Clien
         "Custa 98 euros.",
     ):
         assert shown in page, shown
+    assert "O que foi buscado" not in page
+
+
+def test_the_page_of_a_question_says_what_was_searched_for_where_that_is_not_what_was_typed(owning: Client) -> None:
+    found: dict[str, Json] = {"query": "Quanto custa Sintra? E para crianças?", "items": []}
+    retrieval = events.record(EventKind.RETRIEVAL, value=0, meta=found, tenant="default")
+    meta: dict[str, Json] = {"prompt": "E para crianças?", "retrievalId": str(retrieval)}
+    asked = events.record(EventKind.ANSWER, value=1, meta=meta, tenant="default")
+    page = owning.get(address_of(Question, "change", asked)).content.decode()
+    assert "O que foi buscado: “Quanto custa Sintra? E para crianças?”" in page
 
 
 def test_a_calibration_shows_its_curve_and_each_kind_of_negative_apart(installation: User, owning: Client) -> None:

@@ -2,8 +2,10 @@
 
 import uuid
 
+from benchmarks.bm25_peer import Peer, plain_words
 from benchmarks.retrieval import by_reciprocal_ranks, by_similarity, by_text, selected_first, without_accents
 from retrieval.results import Retrieval, RetrievedChunk, SearchTimings
+from retrieval.text import tokens
 
 
 def chunk(chunk_id: int, *, dense: int | None, text: int | None) -> RetrievedChunk:
@@ -53,3 +55,9 @@ def test_aions_order_is_the_selection_and_then_the_rest():
 
 def test_questions_are_typed_without_accents():
     assert without_accents("Quanto é a caução à vista?") == "Quanto e a caucao a vista?"
+
+
+def test_rank_bm25_puts_the_passage_with_the_rarest_words_first():
+    passages = {7: "O passeio sai cedo.", 8: "O passeio custa 98 euros.", 9: "O passeio volta tarde."}
+    assert Peer(passages, tokens).rank("Quanto custam os passeios?").chunk_ids[0] == 8
+    assert Peer(passages, plain_words).rank("Quanto CUSTA?").chunk_ids[0] == 8

@@ -56,6 +56,8 @@ def test_a_question_that_leans_on_the_one_before_is_searched_and_asked_with_it()
     assert then.sources[0].title == first.sources[0].title
     asked = "Quanto custa o passeio de meio dia em Sintra? E de onde ele sai?"
     assert asked in FakeEngine.requests[-1].messages[1].content
+    assert then.as_dict()["query"] == asked
+    assert events("retrieval")[-1].meta["query"] == asked
     alone = ask("E de onde ele sai?", asker=asker)
     assert "Quanto custa" not in FakeEngine.requests[-1].messages[1].content
     assert alone.conversation_id != first.conversation_id

@@ -26,6 +26,7 @@ def test_json_is_the_body_of_the_chat_call():
     body = json.loads(run(PRICE, "--json", "--tau", "0"))
     assert (body["used"], body["tau"], body["mode"]) == ("local", 0.0, "generated")
     assert body["sources"][0]["cited"] is True
+    assert body["query"] == PRICE
 
 
 def test_without_json_it_is_for_people():

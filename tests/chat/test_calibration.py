@@ -140,6 +140,18 @@ def test_moved_sizes_and_documents_make_it_stale(documents):
     assert "busca" in calibration.status().stale
 
 
+@pytest.mark.django_db
+def test_another_reranker_makes_it_stale_own_or_shipped(settings, monkeypatch):
+    monkeypatch.setattr(calibration, "serving_embedder_id", lambda: default_calibration()["embedder"])
+    assert calibration.status().stale == ""
+    settings.AION_RERANKER = "a/cross-encoder"
+    assert "reordena" in calibration.status().stale
+    activate(fit(examples(), tau=0.62), fitted_on="a")
+    assert calibration.status().stale == ""
+    settings.AION_RERANKER = ""
+    assert "reordena" in calibration.status().stale
+
+
 def golden_lines(things=("almoço", "museu", "ônibus", "castelo", "barco")) -> str:
     """Questions on eight towns, each a document of its own."""
     towns = ["Sintra", "Évora", "Óbidos", "Tomar", "Nazaré", "Mafra", "Cascais", "Setúbal"]

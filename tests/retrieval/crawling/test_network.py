@@ -6,6 +6,7 @@ import gzip
 import time
 from collections.abc import Iterator
 from ipaddress import ip_address
+from threading import Event
 
 import pytest
 
@@ -150,6 +151,20 @@ def test_a_server_that_drips_is_left_at_the_deadline(website: Website) -> None:
     begun = time.monotonic()
     assert why(website, fetcher) is Reason.TOO_SLOW
     assert time.monotonic() - begun < 5
+
+
+def test_a_name_server_that_does_not_answer_is_left_at_the_deadline(website: Website) -> None:
+    silent = Event()
+
+    def waits(host: str, port: int) -> list[str]:
+        silent.wait(60)
+        return ["127.0.0.1"]
+
+    fetcher = Fetcher(allowed=lambda address: True, resolve=waits, least_s=0, fetch_s=0.3)
+    begun = time.monotonic()
+    assert why(website, fetcher) is Reason.TOO_SLOW
+    assert time.monotonic() - begun < 10
+    silent.set()
 
 
 def test_a_closed_port_and_an_unknown_name_are_unreachable(website: Website) -> None:
