@@ -73,8 +73,8 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationStatus:
-    """What is in force and what has changed since it was fitted ("" where nothing has): `embedder`, `settings` or
-    `documents`."""
+    """What is in force and what has changed since it was fitted ("" where nothing has): `embedder`, `reranker`,
+    `settings` or `documents`."""
 
     source: str
     report: Mapping[str, Any]

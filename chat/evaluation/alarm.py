@@ -1,21 +1,22 @@
-"""A set of golden questions that fails is said once, when it begins to."""
+"""A set of golden questions that fails raises an alarm, until it passes again or is no more."""
 
 from __future__ import annotations
 
-import logging
+from django.urls import reverse
 
+from chat.evaluation.run_words import standing_in_words
 from chat.models import EvaluationRun
-from telemetry.events import EventKind, record
-
-logger = logging.getLogger(__name__)
-ALARM = "golden_set"
+from telemetry.alarms import clear_alarm, raise_alarm
+from telemetry.models import Alarm, AlarmKind
 
 
-def tell(row: EvaluationRun, before: EvaluationRun | None) -> None:
-    """An event for each set that fails now and did not in the run before; in the caller's transaction."""
-    failed = {one["name"] for one in before.sets if one["alarm"]} if before else set()
-    for one in row.sets:
-        if one["alarm"] and one["name"] not in failed:
-            meta = {"alarm": ALARM, "runId": row.pk, "set": one["name"], "why": one["alarm"], "share": one["share"]}
-            record(EventKind.LOOP, value=one["share"], meta=meta, tenant=row.tenant)
-            logger.warning("the golden set %r fails: %s", one["name"], one)
+def tell(row: EvaluationRun) -> None:
+    """Raise or clear each set's alarm by a finished run; in the caller's transaction."""
+    page = reverse("admin:chat_evaluationrun_change", args=[row.pk])
+    failing = {f"{AlarmKind.GOLDEN_SET}:{one['name']}": standing_in_words(one) for one in row.sets if one["alarm"]}
+    for key, words in failing.items():
+        said = f"{words['share']} ({words['why']})"
+        raise_alarm(key, values={"name": words["name"], "said": said}, link=page, tenant=row.tenant)
+    is_open = Alarm.objects.filter(tenant=row.tenant, kind=AlarmKind.GOLDEN_SET, closed_at=None)
+    for key in is_open.exclude(key__in=failing).values_list("key", flat=True):
+        clear_alarm(key, tenant=row.tenant)

@@ -152,7 +152,7 @@ def _finish(
         row.figures = _with_right({name: report[name] for name in KEPT}, answers)
         row.sets = [one.to_json() for one in standings]
         row.save(update_fields=["state", "finished_at", "figures", "sets"])
-        tell(row, runs.last_done(row))
+        tell(row)
 
 
 def _with_right(report: dict[str, Any], answers: Sequence[EvaluationAnswer]) -> dict[str, Any]:

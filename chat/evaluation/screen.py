@@ -93,7 +93,7 @@ class EvaluationRunAdmin(ReadOnlyAdmin):
         except EvaluationRefused as exc:
             messages.error(request, str(exc))
         else:
-            self.log_change(request, row, gettext("Asked for."))
+            self.log_change(request, row, gettext("An evaluation was asked for."))
             transaction.on_commit(evaluate_golden.delay, robust=True)  # else the schedule finds it within minutes
             messages.success(request, gettext("The golden questions are being asked; this page shows how far it is."))
         return HttpResponseRedirect(reverse(LIST))

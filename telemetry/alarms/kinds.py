@@ -112,6 +112,7 @@ WORDINGS: Mapping[AlarmKind, Wording] = {
     AlarmKind.CALIBRATION: Wording(
         {
             "embedder_changed": _("The embedder has changed, and the confidence was fitted to the one before."),
+            "reranker_changed": _("The reranker has changed, and the confidence was fitted with the one before."),
             "settings_changed": _(
                 "The retrieval settings have changed, and the confidence was fitted to those before."
             ),

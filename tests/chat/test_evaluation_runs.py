@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from chat import control
 from chat.evaluation import running, runs
-from chat.evaluation.alarm import ALARM
 from chat.evaluation.conditions import Conditions, answering, changed, present
 from chat.exceptions import EvaluationRefused
 from chat.models import EvaluationAnswer, EvaluationFloor, EvaluationRun
@@ -28,7 +27,7 @@ from retrieval.erasure import erase_person
 from retrieval.ingestion import ingest_text
 from retrieval.models import GoldenQuestion
 from telemetry.events import new_event_id
-from telemetry.models import Event
+from telemetry.models import Alarm, Event
 from tests.chat.conftest import FULL_DAY, LOST
 from tests.chat.test_scratch import environment
 
@@ -281,8 +280,12 @@ def test_a_set_below_its_floor_alarms_once(golden: None) -> None:
     row = evaluated()
     assert (row.sets[1]["name"], row.sets[1]["share"], row.sets[1]["alarm"]) == ("Passeios", 0.0, "floor")
     evaluated()
-    told = Event.objects.get(kind="loop")
-    assert (told.meta["alarm"], told.meta["set"], told.meta["runId"]) == (ALARM, "Passeios", row.pk)
+    told = Alarm.objects.get()
+    assert (told.key, told.count, told.values["name"], told.closed_at) == ("golden_set:Passeios", 2, "Passeios", None)
+    ingest_text("Sintra dia inteiro", FULL_DAY, tenant=TENANT)
+    evaluated()
+    told.refresh_from_db()
+    assert told.closed_at is not None
 
 
 @pytest.mark.django_db
