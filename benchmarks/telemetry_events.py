@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -103,7 +104,7 @@ def pour(tenant: str, events: int, messages: int, seed: int = 2026) -> Poured:
     _make_pool(random.Random(seed))
     person = _people()
     silent = max(questions - messages // 2, 0)
-    values: dict[str, object] = {"tenant": tenant, "person": person, "planted": PLANTED, "with_messages": silent}
+    values: dict[str, Any] = {"tenant": tenant, "person": person, "planted": PLANTED, "with_messages": silent}
     values |= {"since": since, "step": (until - since) / questions}
     for first in range(0, questions, BATCH):
         last = min(first + BATCH, questions) - 1
@@ -115,7 +116,7 @@ def pour(tenant: str, events: int, messages: int, seed: int = 2026) -> Poured:
     return Poured(written, questions, 2 * (questions - silent), since, person)
 
 
-def _pour_batch(span: Mapping[str, object], *, with_messages: bool) -> None:
+def _pour_batch(span: Mapping[str, Any], *, with_messages: bool) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_QUESTIONS, span)
         for statement in (*_ALWAYS, *((_CONVERSATIONS, _MESSAGES) if with_messages else ())):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 CONFIDENCE_BINS = 20
@@ -37,7 +37,7 @@ def percentile_ms(counts: Mapping[int, int], share: float) -> float | None:
     for place in sorted(counts):
         if counts[place] and below + counts[place] >= wanted:
             into = (wanted - below) / counts[place]
-            return latency_edge(place) * (latency_edge(1) / latency_edge(0)) ** into
+            return float(latency_edge(place) * 10 ** (into / BINS_A_DECADE))
         below += counts[place]
     return None
 
@@ -52,6 +52,6 @@ def wilson(hits: int, n: int) -> Interval | None:
     return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
 
 
-def filled(counts: Mapping[int, int], bins: int) -> Sequence[int]:
+def filled(counts: Mapping[int, int], bins: int) -> tuple[int, ...]:
     """The count of each bin, empty ones included."""
     return tuple(counts.get(place, 0) for place in range(bins))

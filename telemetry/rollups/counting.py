@@ -7,6 +7,7 @@ confidence that is no number) is left out: a strange event must not stop the cou
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -120,7 +121,7 @@ def count_hour(tenant: str, start: datetime) -> None:
     until = start + HOUR
     with connection.cursor() as cursor:
         cursor.execute(_FORGET, _rows(tenant, Rollup.Grain.HOUR, start, until))
-        values = {"tenant": tenant, "start": start, "low": lowest_id(start), "high": lowest_id(until)}
+        values: dict[str, Any] = {"tenant": tenant, "start": start, "low": lowest_id(start), "high": lowest_id(until)}
         cursor.execute(_COUNT_HOUR, values)
 
 
@@ -137,6 +138,6 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone())
 
 
-def _rows(tenant: str, grain: Rollup.Grain, low: datetime, high: datetime) -> dict[str, object]:
+def _rows(tenant: str, grain: Rollup.Grain, low: datetime, high: datetime) -> dict[str, Any]:
     """Those of [low, high), by all the columns of the index."""
     return {"tenant": tenant, "grain": grain, "metrics": list(Rollup.Metric), "low": low, "high": high}

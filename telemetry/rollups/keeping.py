@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
@@ -96,7 +97,7 @@ RETURNING latest.day, latest.tenant, date_trunc('hour', due.moment, %(zone)s)
 
 def _take(last: _Day, before: datetime) -> tuple[_Day | None, Collection[datetime]]:
     """The latest day before `last` of which hours are due, and these; they are due no more."""
-    values = {"zone": _zone(), "before": before, "day": last.day, "tenant": last.tenant}
+    values: dict[str, Any] = {"zone": _zone(), "before": before, "day": last.day, "tenant": last.tenant}
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, values)
         rows = cursor.fetchall()

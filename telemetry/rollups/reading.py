@@ -181,7 +181,8 @@ def latencies(tenant: str, span: Range) -> tuple[Latency, ...]:
 def latency_chart(stage: str, tenant: str, span: Range, *, grain: Grain = Grain.DAY) -> LatencyChart:
     """One stage over time."""
     rows = _rows(tenant, span, Metric.LATENCY, grain=grain).filter(label=stage)
-    found = _latencies(rows.values_list("start", "bin").annotate(_COUNT, _TOTAL), stage=stage)
+    counted: Iterable[tuple[datetime, int, int, Decimal]] = rows.values_list("start", "bin").annotate(_COUNT, _TOTAL)
+    found = _latencies(counted, stage=stage)
     nothing, starts = Latency(stage, 0, None, None, None), _starts(span, grain)
     return LatencyChart(stage, starts, tuple(found.get(start, nothing) for start in starts))
 

@@ -45,6 +45,7 @@ def test_questions_of_every_route_and_what_becomes_of_them(provider, settings, t
     FakeEngine.script(EngineUnavailable("gone"))
     with pytest.raises(EngineUnavailable):
         answer(Question(PRICE, tau=0.0), asker=asker)
+    assert local.event_id
     now = timezone.now()
     draft_missing(now - timedelta(days=1), now + timedelta(minutes=1))
     give_feedback(

@@ -180,7 +180,7 @@ class TestLater:
         for back in range(3):
             record_answer("P?", "R.", at=NOON - timedelta(days=back))
         clock = iter([0.0, 0.0, 99.0])
-        monkeypatch.setattr(keeping.time, "monotonic", lambda: next(clock))
+        monkeypatch.setattr("telemetry.rollups.keeping.time.monotonic", lambda: next(clock))
         assert keep() == 1
         assert {row.start.date() for row in Rollup.objects.filter(grain="hour")} == {NOON.date()}
         assert keep_all() == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -69,7 +70,7 @@ class TestCharts:
         assert hours.line("local").counts[12] == 2
 
     def test_money_and_tokens_add_up_and_adapters_are_named(self):
-        told = {"model": "m", "adapter": "noite", "adapterDigest": "d1", "usage": {"input_tokens": 5}}
+        told: dict[str, Any] = {"model": "m", "adapter": "noite", "adapterDigest": "d1", "usage": {"input_tokens": 5}}
         record_answer("P?", "R.", at=NOON, costUsd=0.1, **told)
         record_answer("P?", "R.", at=NOON, number=1, costUsd=0.2, **told)
         keep()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule, run_state_machine_as_test
 from psycopg.types.json import Jsonb
 
 from telemetry import erasure
@@ -106,11 +106,10 @@ class Counts(RuleBasedStateMachine):
         self.asked.update(self.waiting)
         self.waiting.clear()
 
-    @rule(target=answers)
-    def they_are_rolled_back(self) -> object:
+    @rule()
+    def they_are_rolled_back(self) -> None:
         self.late.rollback()
         self.waiting.clear()
-        return multiple()
 
     @rule(
         event_id=answers,
@@ -151,7 +150,7 @@ def _day(at: datetime) -> str:
     return (at - timedelta(hours=3)).date().isoformat()  # São Paulo's
 
 
-def _address() -> dict[str, object]:
+def _address() -> dict[str, Any]:
     known = connection.get_connection_params()
     return {name: known[name] for name in ("dbname", "user", "password", "host", "port") if known.get(name)}
 
