@@ -195,7 +195,7 @@ def _refuse_what_ends_processes(desired: DesiredState) -> None:
 
 @contextmanager
 def _traced(desired: DesiredState) -> Iterator[None]:
-    wished = {
+    wished: dict[str, str | bool] = {
         "aion.adapter.digest": desired.adapter.digest if desired.adapter else "",
         "aion.adapter.merged": desired.merged,
     }

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -70,14 +71,14 @@ def engine() -> list[Metric]:
 
 def disk() -> list[Metric]:
     """Room where AION writes."""
-    usage = {str(place): shutil.disk_usage(folder) for place, folder in _folders()}
+    usage = {place: shutil.disk_usage(folder) for place, folder in _folders()}
     return [
         by("disk_free_bytes", "Free bytes of the disk.", "folder", [(name, of.free) for name, of in usage.items()]),
         by("disk_size_bytes", "Size of the disk.", "folder", [(name, of.total) for name, of in usage.items()]),
     ]
 
 
-def _folders() -> Iterator[tuple[str, object]]:
+def _folders() -> Iterator[tuple[str, Path]]:
     yield "data", settings.VAR_DIR
     root = settings.AION_TRAIN_ROOT
     yield "training", next(folder for folder in (root, *root.absolute().parents) if folder.exists())
@@ -96,7 +97,7 @@ def money_and_nights() -> list[Metric]:
         exported = exports.filter(state=DatasetExport.State.DONE).first()
         fitted = calibration.in_force()
         measured = RetrievalMetric.objects.filter(tenant=tenant).last()
-    found = [
+    found: list[Metric] = [
         by("budget_limit_usd", "Limit of the paid API.", "period", [(of.period, float(of.limit_usd)) for of in limits]),
         by("budget_spent_usd", "Spent of the limit.", "period", [(of.period, float(of.spent_usd)) for of in limits]),
         by("budget_reserved_usd", "Set aside.", "period", [(of.period, float(of.reserved_usd)) for of in limits]),
@@ -155,7 +156,7 @@ def traffic() -> list[Metric]:
 def broker() -> list[Metric]:
     """The queues, and what workers have done: they count it in Redis, which they cannot work without."""
     with Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as redis:
-        waiting = [(queue, float(redis.llen(queue))) for queue in QUEUES]  # type: ignore[arg-type]  # not awaited
+        waiting = [(queue, float(redis.llen(queue))) for queue in QUEUES]
         done = tasks.done(redis)
     ended = CounterMetricFamily("aion_tasks", "Background tasks that ended.", labels=["task", "outcome"])
     seconds = CounterMetricFamily("aion_task_seconds", "Time spent in background tasks.", labels=["task"])

@@ -42,7 +42,7 @@ def _has_token(request: HttpRequest) -> bool:
 @cache
 def _registry() -> CollectorRegistry:
     for collector in readings.collectors():
-        figures.REGISTRY.register(collector)  # type: ignore[arg-type]  # what it collects is all that is asked of it
+        figures.REGISTRY.register(collector)
     return figures.REGISTRY
 
 

@@ -116,7 +116,7 @@ class TestALocalAnswer:
         assert data is not None
         metrics = {each.name: each for each in data.resource_metrics[0].scope_metrics[0].metrics}
         (duration,) = metrics["gen_ai.client.operation.duration"].data.data_points
-        assert (duration.count, duration.attributes["gen_ai.operation.name"]) == (1, "chat")  # type: ignore[union-attr]
+        assert (duration.count, duration.attributes["gen_ai.operation.name"]) == (1, "chat")  # type: ignore[union-attr,index]
         tokens = {
             point.attributes["gen_ai.token.type"]: point.sum  # type: ignore[union-attr,index]
             for point in metrics["gen_ai.client.token.usage"].data.data_points

@@ -20,7 +20,7 @@ from aion.observing import figures, parts, readings
 from aion.observing.parts import Part, Parts
 from chat.models import Calibration
 from inference.engine import EngineState, EngineStatus
-from telemetry.events import EventKind, record
+from telemetry.events import EventKind, Json, record
 from telemetry.models import Night
 from tests.aion.observing.conftest import TOKEN
 from tests.telemetry.answers import record_answer
@@ -80,8 +80,8 @@ class TestWhatItSays:
 
     def test_a_failure_counts_under_its_code_and_its_paid_attempts_too(self, client: Client) -> None:
         before = value(scrape(client), "aion_question_failures_total", code="fallback_failed:quota") or 0
-        attempt = {"model": "gpt-4o-mini", "outcome": "quota", "cost_usd": 0.0}
-        meta = {"source": "failed", "error": "fallback_failed:quota", "attempts": [attempt]}
+        attempt: dict[str, Json] = {"model": "gpt-4o-mini", "outcome": "quota", "cost_usd": 0.0}
+        meta: dict[str, Json] = {"source": "failed", "error": "fallback_failed:quota", "attempts": [attempt]}
         record(EventKind.ANSWER, value=0, meta=meta, tenant="default")
         said = scrape(client)
         assert value(said, "aion_question_failures_total", code="fallback_failed:quota") == before + 1
@@ -89,7 +89,7 @@ class TestWhatItSays:
 
     def test_what_the_paid_api_charged_is_added_up(self, client: Client) -> None:
         before = value(scrape(client), "aion_paid_cost_usd_total", model="large@other") or 0
-        attempt = {"model": "large@other", "outcome": "answered", "cost_usd": 0.25}
+        attempt: dict[str, Json] = {"model": "large@other", "outcome": "answered", "cost_usd": 0.25}
         record(EventKind.FALLBACK, value=0, meta={"attempts": [attempt]}, tenant="default")
         assert value(scrape(client), "aion_paid_cost_usd_total", model="large@other") == before + 0.25
 
@@ -161,7 +161,7 @@ class TestWhatIsGone:
         scrape(client)
         for part in readings.ASIDE:
             part.asked_at = -float("inf")
-        monkeypatch.setattr(readings.transaction, "atomic", _gone)
+        monkeypatch.setattr(transaction, "atomic", _gone)
         said = scrape(client)
         assert value(said, "aion_up", part="database") == 0
         assert value(said, "aion_up", part="broker") == 1
