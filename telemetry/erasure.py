@@ -141,10 +141,10 @@ RETURNING e.tableoid::regclass::text
 def _blank_events(user_id: int, tenant: str, answers: Sequence[UUID], counts: Counter[str]) -> set[str]:
     """The partitions that were touched."""
     ids = sorted(events_about(user_id, tenant, answers))
-    partitions = set()
+    partitions: set[str] = set()
     with rewriting(), connection.cursor() as cursor:
         for start in range(0, len(ids), BATCH):
-            values = {"blank": json.dumps(BLANKED), "tenant": tenant, "ids": ids[start : start + BATCH]}
+            values: dict[str, Any] = {"blank": json.dumps(BLANKED), "tenant": tenant, "ids": ids[start : start + BATCH]}
             cursor.execute(_BLANK, values)
             counts["events"] += cursor.rowcount
             partitions.update(row[0] for row in cursor.fetchall())

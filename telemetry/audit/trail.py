@@ -117,7 +117,7 @@ class Verdict:
 def verify(*, expected: str = "", earlier_keys: Sequence[str] = ()) -> Verdict:
     """Recompute every hash and seal, the latter with the secret key and those that AION had before. `expected` is a
     hash noted before, which must still be there: without one nobody can tell whether the newest rows are missing."""
-    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *earlier_keys)
+    keys = (settings.SECRET_KEY, *earlier_keys)
     previous, rows, broken, unsealed = "", 0, 0, 0
     found, since = not expected, None
     for entry in _oldest_first():

@@ -62,7 +62,7 @@ def plant(person: User, judge: User, var: Path) -> None:
     client.force_login(person)
     answered = ask_over_http(client, f"Quanto custa o passeio de barco {SAID}?")
     assert answered["used"] == "local", answered
-    event = Event.objects.get(pk=answered["eventId"])
+    event = Event.objects.get(pk=str(answered["eventId"]))
     feedback_on_answer(
         event.pk,
         asker=Asker(user_id=person.pk),
