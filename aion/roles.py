@@ -26,7 +26,15 @@ def _may(verbs: str, *models: str) -> Codes:
     return frozenset(f"{app}.{verb}_{name}" for app, name in pairs for verb in verbs.split())
 
 
-QUALITY: Final = ("telemetry.question", "telemetry.feedback", "telemetry.review", "chat.calibration")
+QUALITY: Final = (
+    "telemetry.question",
+    "telemetry.feedback",
+    "telemetry.review",
+    "telemetry.gap",
+    "chat.calibration",
+    "chat.evaluationrun",
+    "chat.evaluationfloor",
+)
 KNOWLEDGE: Final = (
     "retrieval.document",
     "retrieval.ingestjob",
@@ -61,13 +69,19 @@ MONEY: Final = (
     "telemetry.modelprice",
     "telemetry.exchangerate",
 )
+CHANNELS: Final = ("telemetry.alarmchannel", "telemetry.alarmrule")
+ALARMS: Final = ("telemetry.alarm", "telemetry.alarmdelivery", *CHANNELS)
 PEOPLE: Final = ("auth.user", "auth.group", "chat.apikey")
 GOVERNANCE: Final = ("telemetry.auditentry", "telemetry.retentionrule", "telemetry.datarequest")
 
 _READ = _may("view", *QUALITY, *KNOWLEDGE, *MODEL)
-_CURATE = _may("add change delete", *KNOWLEDGE) | {"telemetry.review_answers"}
+_CURATE = _may("add change delete", *KNOWLEDGE, "chat.evaluationfloor") | {
+    "telemetry.review_answers",
+    "telemetry.manage_gaps",
+    "chat.run_evaluation",
+}
 _OPERATE = (
-    _may("view", "telemetry.event", *SETTINGS, *SCHEDULES, *MONEY)
+    _may("view", "telemetry.event", *SETTINGS, *SCHEDULES, *MONEY, *ALARMS)
     | _may("add", "chat.chatsettingsrevision", "inference.adapter")
     | _may("change", "chat.calibration", "retrieval.embeddinggeneration", *SCHEDULES)
     | {
@@ -77,10 +91,13 @@ _OPERATE = (
         "inference.train_adapter",
         "telemetry.export_dataset",
         "telemetry.run_night",
+        "telemetry.handle_alarms",
+        "chat.run_evaluation",
     }
 )
 _ADMINISTER = (
     _may("view", "chat.conversation", *PEOPLE, *GOVERNANCE)
+    | _may("add change delete", *CHANNELS)
     | _may("add change", *SETTINGS, *PEOPLE, *SCHEDULES, "telemetry.budgetlimit")
     | _may("delete", "inference.adapter", "auth.user", "auth.group", "telemetry.budgetlimit", *SCHEDULES)
     | _may("add", "telemetry.modelprice", "telemetry.exchangerate")
@@ -93,7 +110,9 @@ _ADMINISTER = (
         "telemetry.erase_person",
     }
 )
-_AUDIT = _may("view", "telemetry.event", "chat.conversation", *SETTINGS, *SCHEDULES, *MONEY, *PEOPLE, *GOVERNANCE)
+_AUDIT = _may(
+    "view", "telemetry.event", "chat.conversation", *SETTINGS, *SCHEDULES, *MONEY, *ALARMS, *PEOPLE, *GOVERNANCE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class LoopSettingsAdmin(SimpleHistoryAdmin, ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         row = self.get_queryset(request).first()
-        if row is not None:
+        if row is not None and self.has_view_or_change_permission(request, row):
             return redirect("admin:telemetry_loopsettings_change", row.pk)
         if self.has_add_permission(request):
             return redirect("admin:telemetry_loopsettings_add")

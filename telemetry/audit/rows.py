@@ -10,12 +10,15 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-SECRET: Final = {"password", "hashed"}
+SECRET: Final = {"password", "hashed", "sealed_secret"}
 BOOKKEEPING: Final = {"last_login", "last_used_at", "updated_at", "last_run_at", "total_run_count", "date_changed"}
 WORDS: Final[Mapping[str, set[str]]] = {  # what people asked or were told must not outlive its erasure here
     "retrieval.goldenquestion": {"question", "answers", "passage", "earlier"},
     "chat.conversation": {"title"},
     "chat.message": {"text", "meta"},
+    "chat.evaluationanswer": {"question", "expected", "reply"},
+    "telemetry.gap": {"name"},
+    "telemetry.gapquestion": {"text", "vector"},
     "telemetry.feedback": {"question", "reply", "comment", "correction"},
     "telemetry.review": {"question", "reply", "correction"},
 }
