@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from aion.earnings import gained_in
@@ -85,6 +84,7 @@ def quality(period: Period) -> Panel:
             "Supported answers and thumbs are of the days on which that adapter alone wrote. The examination asks it "
             "and the one before the same questions; in brackets what holds 19 times of 20."
         ),
+        broad=True,
     )
 
 
@@ -122,7 +122,7 @@ def _examined(digests: list[str]) -> dict[str, str]:
     for digest, results in done.values_list("candidate__digest", "results"):
         share = gained_in(results)
         if share is not None:
-            points = [number_format(100 * value, 1) for value in (share.value, share.low, share.high)]
+            points = [words.number(100 * value, 1) for value in (share.value, share.low, share.high)]
             found[digest] = _("%(value)s points (%(low)s to %(high)s)") % dict(
                 zip(("value", "low", "high"), points, strict=True)
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from aion.metrics import words
@@ -65,7 +64,7 @@ def _reliability_in_words(both: Reliability, reviews: int, votes: int) -> str:
         "count": words.shown(both.n, Unit.COUNT),
         "reviews": words.shown(reviews, Unit.COUNT),
         "votes": words.shown(votes, Unit.COUNT),
-        "points": number_format(100 * (both.ece or 0), 1),
+        "points": words.number(100 * (both.ece or 0), 1),
     }
     said = _(
         "%(count)s judged answers (%(reviews)s by reviews, %(votes)s by votes): on average the confidence is "
@@ -119,4 +118,4 @@ def _bounds(one: ReliabilityBin) -> tuple[float, float] | None:
 
 
 def _between(low: float, high: float) -> str:
-    return f"{number_format(low, 2)}–{number_format(high, 2)}"
+    return f"{words.number(low, 2)}–{words.number(high, 2)}"

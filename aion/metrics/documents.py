@@ -43,8 +43,9 @@ def heatmap(period: Period, rows: int = ROWS) -> Panel:
         "count": words.shown(sum(found.searches), Unit.COUNT),
     }
     said = _("Found most: %(title)s, in %(share)s of %(count)s searches.") % values
-    note = _("In how many searches a passage of the document was selected. The darker, the more.")
-    return Panel(slug, title, said, table, heat=heat, note=note)
+    note = _("In how many searches a passage of the document was selected: the stronger the colour, the more.")
+    note = f"{note} {_column_in_words(period)}"
+    return Panel(slug, title, said, table, heat=heat, note=note, broad=True)
 
 
 def subjects(period: Period) -> Panel:
@@ -67,7 +68,8 @@ def subjects(period: Period) -> Panel:
     values = {"subject": busiest[0], "count": words.shown(sum(found[busiest[0]]), Unit.COUNT)}
     said = _("Found most: %(subject)s, %(count)s times.") % values
     note = _("How often documents with the label were found; a document with two labels counts for both.")
-    return Panel(slug, title, said, table, heat=heat, note=note)
+    note = f"{note} {_column_in_words(period)}"
+    return Panel(slug, title, said, table, heat=heat, note=note, broad=True)
 
 
 def dead(period: Period) -> Panel:
@@ -173,6 +175,14 @@ def _groups(days: Sequence[date]) -> Mapping[str, list[int]]:
         return f"{day:%m/%y}"
 
     return {column: list(places) for column, places in groupby(range(len(days)), key=name)}
+
+
+def _column_in_words(period: Period) -> str:
+    if period.days <= MOST_DAYS:
+        return _("A column is a day.")
+    if period.days <= MOST_WEEKS:
+        return _("A column is a week, named by its first day.")
+    return _("A column is a month.")
 
 
 def _page_of(document_id: UUID) -> str:

@@ -44,8 +44,9 @@ def _counts(now: Overview, before: Overview, days: int) -> Iterator[Figure]:
     yield Figure(_("Questions"), words.shown(now.asked, Unit.COUNT), asked)
     yield _share(_("Answered by AION"), now.local, now.asked, before.local, before.asked, days)
     paid = _share(_("By the paid API"), now.fallback, now.answered, before.fallback, before.answered, days)
-    limit = _("limit: %(limit)s") % {"limit": words.percent(settings.AION_TAU_FALLBACK)}
-    yield Figure(paid.name, paid.value, paid.change, limit)
+    limit = settings.AION_TAU_FALLBACK
+    said = _("above the limit of %(limit)s") if (now.fallback_share or 0) > limit else _("limit: %(limit)s")
+    yield Figure(paid.name, paid.value, paid.change, said % {"limit": words.percent(limit)})
     yield _share(_("Not found in the documents"), now.abstain, now.asked, before.abstain, before.asked, days)
     yield _share(_("Failed"), now.failed, now.asked, before.failed, before.asked, days)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from aion.metrics import adapters, confidence, costs, documents, questions, search, speed, words
 from aion.metrics.panel import Panel, Table, Unit
@@ -24,7 +24,12 @@ SECTIONS: tuple[tuple[str, Promise, Mapping[str, Builder]], ...] = (
     (
         "questions",
         gettext_lazy("Questions"),
-        {"routes": questions.routes, "reasons": questions.reasons, "errors": questions.errors},
+        {
+            "routes": questions.routes,
+            "reasons": questions.reasons,
+            "paid-share": questions.paid_share,
+            "errors": questions.errors,
+        },
     ),
     (
         "quality",
@@ -47,10 +52,9 @@ SECTIONS: tuple[tuple[str, Promise, Mapping[str, Builder]], ...] = (
             "stages": speed.stages,
             "tokens": costs.tokens,
             "cost": costs.cost,
-            "paid-share": questions.paid_share,
         },
     ),
-    ("search", gettext_lazy("Search"), {"golden": search.golden, "judged": search.judged}),
+    ("search", pgettext_lazy("a part of a page", "Search"), {"golden": search.golden, "judged": search.judged}),
     (
         "documents",
         gettext_lazy("Documents"),

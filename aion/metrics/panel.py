@@ -104,7 +104,9 @@ class Empty:
 @dataclass(frozen=True, slots=True)
 class Panel:
     """A chart with its table. `sentence` says what one sees, `note` how to read it and where it comes from; `links` are
-    the addresses of documents that the table's rows are about, if they are. Where `empty` is set only that is shown."""
+    the addresses of documents that the table's rows are about, if they are. Where `empty` is set only that is shown.
+    What is `broad` has a row of the page to itself.
+    """
 
     slug: str
     title: str
@@ -115,6 +117,7 @@ class Panel:
     note: str = ""
     empty: Empty | None = None
     links: tuple[str, ...] = ()
+    broad: bool = False
 
     @property
     def chart_id(self) -> str:

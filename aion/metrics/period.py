@@ -30,7 +30,7 @@ class Period:
 
     @property
     def days(self) -> int:
-        return len(self.span.days)
+        return (self.span.last - self.span.first).days + 1
 
     @property
     def by_hour(self) -> bool:

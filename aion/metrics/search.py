@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from aion.metrics import words
@@ -55,7 +54,7 @@ def golden(period: Period) -> Panel:
         "ndcg": words.score_with_interval(last.ndcg_at_10, _bounds(last, "ndcg_at_10")),
         "count": words.questions(last.questions),
         "day": words.shown(last.day, Unit.TIME),
-        "limit": number_format(settings.AION_TAU_NDCG, 2),
+        "limit": words.number(settings.AION_TAU_NDCG, 2),
     }
     said = _("%(day)s: nDCG@10 %(ndcg)s on %(count)s; the limit is %(limit)s.") % values
     note = _(
@@ -63,7 +62,7 @@ def golden(period: Period) -> Panel:
         "how high the right passages stand; MRR: how high the first of them; R@8: the share of questions with one "
         "among those selected."
     )
-    return Panel(slug, title, said, _golden_table(rows), drawing, note=note)
+    return Panel(slug, title, said, _golden_table(rows), drawing, note=note, broad=True)
 
 
 def _golden_table(rows: Iterable[RetrievalMetric]) -> Table:
@@ -138,7 +137,7 @@ def judged(period: Period) -> Panel:
         "questions anew."
     )
     table = Table(columns, tuple(one.row for one in sources if one.count))
-    return Panel(slug, title, said, table, note=note)
+    return Panel(slug, title, said, table, note=note, broad=True)
 
 
 def _as_served(period: Period) -> list[_Source]:

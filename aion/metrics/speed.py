@@ -38,7 +38,10 @@ def stages(period: Period) -> Panel:
     whole = found.get(WHOLE) or ordered[0]
     values = {"half": words.shown(whole.p50_ms, Unit.MS), "most": words.shown(whole.p95_ms, Unit.MS)}
     said = _("Half of the answers took at most %(half)s, and 95 of 100 at most %(most)s.") % values
-    note = _("p50: half took no longer; p95: 95 of 100 took no longer. Only answers that had the step count in it.")
+    note = _(
+        "p50: half took no longer; p95: 95 of 100 took no longer. Answers count in the steps they had. AION's own "
+        "work is all but understanding the question and writing."
+    )
     drawing = Drawing(names, series, Unit.MS, horizontal=True)
     return Panel(slug, title, said, Table(columns, rows), drawing, note=note)
 

@@ -16,6 +16,12 @@ from telemetry.rollups.bins import Interval
 
 NONE = "–"
 HUNDREDTH = Decimal("0.01")
+MANY_TIMES = 3  # as much, from which percentages say little
+
+
+def number(value: float | Decimal, places: int = 0) -> str:
+    """`1.234,5`; rounded, where Django cuts off."""
+    return number_format(round(value, places), places, force_grouping=True)
 
 
 def shown(value: Cell, unit: Unit) -> str:
@@ -36,32 +42,32 @@ def _number(value: float | Decimal, unit: Unit) -> str:
         case Unit.SHARE:
             return percent(float(value))
         case Unit.SCORE:
-            return number_format(value, 2)
+            return number(value, 2)
         case Unit.MS:
             return milliseconds(float(value))
         case Unit.USD:
             return f"US$ {_money(value)}"
         case Unit.BRL:
             return f"R$ {_money(value)}"
-    return number_format(value, 0, force_grouping=True)
+    return number(value, 0)
 
 
 def _money(value: float | Decimal) -> str:
     """Cents; of less than one, as many places as tell it from nothing."""
     amount = Decimal(str(value))
     places = 2 if amount >= HUNDREDTH or not amount else 4
-    return number_format(round(amount, places), places, force_grouping=True)
+    return number(amount, places)
 
 
 def percent(share: float) -> str:
-    return f"{number_format(100 * share, 1)}\N{NO-BREAK SPACE}%"
+    return f"{number(100 * share, 1)}\N{NO-BREAK SPACE}%"
 
 
 def milliseconds(ms: float) -> str:
     """`850 ms`, from a second on `1,25 s`."""
     if ms < 1000:
-        return f"{number_format(ms, 0 if ms >= 10 else 1)}\N{NO-BREAK SPACE}ms"
-    return f"{number_format(ms / 1000, 2)}\N{NO-BREAK SPACE}s"
+        return f"{number(ms, 0 if ms >= 10 else 1)}\N{NO-BREAK SPACE}ms"
+    return f"{number(ms / 1000, 2)}\N{NO-BREAK SPACE}s"
 
 
 def share_with_interval(share: float | None, interval: Interval | None) -> str:
@@ -77,9 +83,9 @@ def score_with_interval(score: float | None, bounds: tuple[float, float] | None)
     if score is None:
         return NONE
     if bounds is None:
-        return number_format(score, 2)
+        return number(score, 2)
     low, high = bounds
-    values = {"share": number_format(score, 2), "low": number_format(low, 2), "high": number_format(high, 2)}
+    values = {"share": number(score, 2), "low": number(low, 2), "high": number(high, 2)}
     return _("%(share)s (%(low)s to %(high)s)") % values
 
 
@@ -97,7 +103,11 @@ def compared(now: float | Decimal, before: float | Decimal, unit: Unit, days: in
     values = {"when": days_before(days), "before": shown(before, unit)}
     if not before:
         return pgettext("compared", "none in %(when)s") % values if now else ""
-    change = float(now) / float(before) - 1
+    times = float(now) / float(before)
+    if times >= MANY_TIMES:
+        values["times"] = number(times, 1)
+        return _("%(times)s times as much as in %(when)s (%(before)s)") % values
+    change = times - 1
     if abs(change) < 0.0005:
         return _("as much as in %(when)s (%(before)s)") % values
     values["change"] = percent(abs(change))
@@ -110,7 +120,7 @@ def compared_shares(now: float | None, before: float | None, days: int) -> str:
     """The same of two shares, in percentage points."""
     if now is None or before is None:
         return "" if now is None else pgettext("compared", "not known of %(when)s") % {"when": days_before(days)}
-    values = {"when": days_before(days), "before": percent(before), "points": number_format(100 * abs(now - before), 1)}
+    values = {"when": days_before(days), "before": percent(before), "points": number(100 * abs(now - before), 1)}
     if abs(now - before) < 0.0005:
         return _("as much as in %(when)s (%(before)s)") % values
     if now > before:
@@ -161,4 +171,6 @@ def error(code: str) -> str:
 
 
 def stage(code: str) -> str:
-    return _("in all") if code == "total" else str(STAGES.get(code, code))
+    """A step of an answer; short, since it stands beside a bar."""
+    own = {"total": _("in all"), "overhead": _("AION's own work")}
+    return own.get(code) or str(STAGES.get(code, code))

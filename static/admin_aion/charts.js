@@ -12,8 +12,9 @@ document.addEventListener("DOMContentLoaded", () => {
     gray: ["#6b7280", "#9ca3af"],
   };
   const NAMES = Object.keys(COLOURS);
-  const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3], [12, 4], [4, 4], [1, 2], [10, 2, 2, 2]];
-  const POINTS = ["circle", "rect", "triangle", "rectRot", "cross", "star", "crossRot", "dash"];
+  const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
+  const LIMIT_DASHES = [12, 5];
+  const POINTS = ["circle", "rect", "triangle", "rectRot"];
   const LANGUAGE = document.documentElement.lang || "pt-BR";
   const MANY_POINTS = 60; // with more of them marks would hide the line
   const PNG_SCALE = 2;
@@ -60,9 +61,15 @@ document.addEventListener("DOMContentLoaded", () => {
     return pen.createPattern(tile, "repeat");
   };
 
-  const dataset = (series, many) => {
+  // A value between two gaps has no line: it needs its mark.
+  const radius = (many) => (context) => {
+    const values = context.dataset.data;
+    const alone = (values[context.dataIndex - 1] ?? null) === null && (values[context.dataIndex + 1] ?? null) === null;
+    return alone || !many ? 3 : 0;
+  };
+
+  const dataset = (series, place, many) => {
     const colour = colourOf(series.colour);
-    const place = NAMES.indexOf(series.colour);
     const base = { label: series.name, data: series.values, borderColor: colour, kind: series.kind };
     if (series.kind === "bar") {
       return { ...base, type: "bar", backgroundColor: pattern(series.colour), borderWidth: 0 };
@@ -76,24 +83,34 @@ document.addEventListener("DOMContentLoaded", () => {
       type: "line",
       backgroundColor: colour,
       borderWidth: limit ? 1.5 : 2,
-      borderDash: limit ? [6, 5] : DASHES[place],
-      pointStyle: POINTS[place],
-      pointRadius: limit || many ? 0 : 3,
+      borderDash: limit ? LIMIT_DASHES : DASHES[place % DASHES.length],
+      pointStyle: POINTS[place % POINTS.length],
+      pointRadius: limit ? 0 : radius(many),
       spanGaps: false,
       order: 1,
     };
   };
 
+  const lineOf = (chart, series) => chart.series.filter((one) => one.kind === "line").indexOf(series);
+
+  // A bar is named by a patch of its pattern, a line by a piece of it.
+  const names = (drawing) =>
+    Chart.defaults.plugins.legend.labels.generateLabels(drawing).map((item) => {
+      const { type, borderDash } = drawing.data.datasets[item.datasetIndex];
+      const isLine = type === "line";
+      return { ...item, pointStyle: isLine ? "line" : "rect", lineDash: borderDash, lineWidth: isLine ? 2 : 0 };
+    });
+
   const options = (chart) => {
     const format = FORMATS[chart.unit];
     const values = {
       stacked: chart.stacked,
-      beginAtZero: true,
+      beginAtZero: chart.unit !== "score",
       suggestedMax: chart.unit === "score" ? 1 : undefined,
       grid: { color: lines() },
       ticks: { color: ink(), callback: format, maxTicksLimit: 6, precision: chart.unit === "count" ? 0 : undefined },
     };
-    const names = {
+    const steps = {
       stacked: chart.stacked,
       grid: { display: false },
       ticks: { color: ink(), maxRotation: 0, autoSkipPadding: 12 },
@@ -108,9 +125,9 @@ document.addEventListener("DOMContentLoaded", () => {
       maintainAspectRatio: false,
       indexAxis: chart.horizontal ? "y" : "x",
       interaction: { mode: "index", axis: chart.horizontal ? "y" : "x", intersect: false },
-      scales: chart.horizontal ? { x: values, y: names } : { x: names, y: values },
+      scales: chart.horizontal ? { x: values, y: steps } : { x: steps, y: values },
       plugins: {
-        legend: { position: "bottom", labels: { color: ink(), boxWidth: 22, boxHeight: 10, usePointStyle: false } },
+        legend: { position: "bottom", labels: { color: ink(), usePointStyle: true, pointStyleWidth: 24, boxHeight: 9, generateLabels: names } },
         tooltip: { callbacks: { label: said } },
       },
     };
@@ -120,7 +137,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const chart = JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
     const content = () => ({
       labels: chart.labels,
-      datasets: chart.series.map((series) => dataset(series, chart.labels.length > MANY_POINTS)),
+      datasets: chart.series.map((series) => dataset(series, lineOf(chart, series), chart.labels.length > MANY_POINTS)),
     });
     return { chart, content, drawing: new Chart(canvas, { data: content(), options: options(chart) }) };
   });
