@@ -12,7 +12,7 @@ from typing import TextIO
 
 from benchmarks.installation import private_installation
 from benchmarks.machine import describe_run
-from benchmarks.options import Options, parse
+from benchmarks.options import DURABLE, Options, parse
 from benchmarks.suite import run_all
 
 
@@ -25,7 +25,7 @@ def main() -> int:
 def run_one(options: Options) -> int:
     """Measure in an installation of its own; lines go to stdout as they come."""
     run = describe_run(options.name, options)
-    with stdout_for_lines() as lines, private_installation():
+    with stdout_for_lines() as lines, private_installation(durable=options.name in DURABLE):
         for line in import_module(f"benchmarks.{options.name}").measure(options):
             print(line.to_json(options.name, run), file=lines, flush=True)
     return 0

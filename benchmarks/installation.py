@@ -10,14 +10,15 @@ from pathlib import Path
 
 
 @contextmanager
-def private_installation() -> Iterator[None]:
-    """Django set up on it. Once in a process, before anything that needs Django is imported."""
+def private_installation(*, durable: bool = False) -> Iterator[None]:
+    """Django set up on it. Once in a process, before anything that needs Django is imported. Only a `durable` one syncs
+    to disk, as an owner's does."""
     from aion.services import postgres
 
     with tempfile.TemporaryDirectory(prefix="aion-bench-") as folder:
         var = Path(folder)
         var.chmod(0o755)  # as root PostgreSQL runs as another user, who must get through
-        service = postgres.start(var, durable=False)
+        service = postgres.start(var, durable=durable)
         try:
             _point_environment_at(var, service.url)
             _set_up()

@@ -34,7 +34,9 @@ BENCHMARKS = (
     "budget",
     "egress",
     "export",
+    "telemetry",
 )
+DURABLE = ("telemetry",)  # what syncing to disk costs is part of their figures
 DATA_FILES = ("faquad.json", "pira.jsonl")
 NO_DATA = "no folder of faquad.json and pira.jsonl was given: add DATA=FOLDER"
 

@@ -178,18 +178,9 @@ def _append_turns(conversation: Conversation, question: Question, answer: Answer
     meta: dict[str, object] = {"used": answer.used, "C": answer.confidence, "tau": answer.tau, "mode": answer.mode}
     meta |= {"reason": answer.reason, "reasonText": answer.reason_text}
     meta |= {"sources": [source.as_dict() for source in answer.sources]}
-    Message.objects.bulk_create(
-        [
-            Message(conversation=conversation, role=Message.Role.USER, text=question.text),
-            Message(
-                conversation=conversation,
-                role=Message.Role.ASSISTANT,
-                text=answer.text,
-                event_id=answer.event_id,
-                meta=meta,
-            ),
-        ]
-    )
+    said = {"text": answer.text, "event_id": answer.event_id, "meta": meta}
+    conversation.messages.create(role=Message.Role.USER, text=question.text)  # one by one: see events.record_all
+    conversation.messages.create(role=Message.Role.ASSISTANT, **said)
 
 
 def spent(paid: Spending) -> dict[str, Json]:

@@ -5,6 +5,8 @@ The moment is the one inside the id, so a time window is an id range and touches
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,19 +69,21 @@ def record(
 
 
 def record_all(new: Sequence[NewEvent], *, tenant: str) -> None:
-    """Append the events of one occasion in one round trip, likewise in the caller's transaction."""
-    Event.objects.bulk_create(
-        Event(
-            id=event.id,
-            tenant=tenant,
-            kind=EventKind(event.kind),
-            value=event.value,
-            meta=_without_nul(event.meta),
-            at=moment_of(event.id),
-            schema=SCHEMA,
-        )
+    """Append the events of one occasion in one round trip, likewise in the caller's transaction.
+
+    By hand: Django's `bulk_create` sends arrays, which are quoted letter by letter, and took twice as long.
+    """
+    rows = [
+        (event.id, tenant, EventKind(event.kind), event.value, _as_json(event.meta), moment_of(event.id), SCHEMA)
         for event in new
-    )
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT + ", ".join([_ROW] * len(rows)), [value for row in rows for value in row])
+
+
+_INSERT = "INSERT INTO telemetry_event (id, tenant, kind, value, meta, at, schema) VALUES "
+_ROW = "(%s, %s, %s, %s, %s, %s, %s)"
 
 
 @contextmanager
@@ -97,6 +101,14 @@ def find_event(event_id: UUID, tenant: str) -> EventRecord | None:
     if row is None:
         return None
     return EventRecord(id=row.id, kind=EventKind(row.kind), value=row.value, meta=row.meta, at=row.at)
+
+
+def _as_json(meta: Mapping[str, Json]) -> str:
+    text = json.dumps(meta)
+    return json.dumps(_without_nul(meta)) if _SUSPICIOUS.search(text) else text
+
+
+_SUSPICIOUS = re.compile(r"\\u(0000|d[89a-f])")  # as JSON spells them
 
 
 def _without_nul(value: Json) -> Json:

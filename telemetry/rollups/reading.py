@@ -77,6 +77,7 @@ _OF_OVERVIEW = (
     Metric.COST,
 )
 _COUNT, _TOTAL = models.Sum("count"), models.Sum("total")
+_NAMED = (Metric.ADAPTER, Metric.DOCUMENT)  # whose labels are ids
 K = TypeVar("K", str, datetime)
 
 
@@ -122,7 +123,7 @@ def chart(metric: Metric, tenant: str, span: Range, *, grain: Grain = Grain.DAY)
     for label, start, count, total in summed.annotate(_COUNT, _TOTAL):
         counts[label][place[start]] += count
         totals[label][place[start]] += total
-    names = _names(_rows(tenant, span, metric, grain=grain))
+    names = _names(_rows(tenant, span, metric)) if metric in _NAMED else {}
     lines = [Line(label, names.get(label, ""), tuple(counts[label]), tuple(totals[label])) for label in counts]
     lines.sort(key=lambda line: (-line.count, line.label))
     return Chart(starts, tuple(lines), sums(metric, tenant, span.before))
@@ -131,7 +132,7 @@ def chart(metric: Metric, tenant: str, span: Range, *, grain: Grain = Grain.DAY)
 def sums(metric: Metric, tenant: str, span: Range) -> tuple[Sum, ...]:
     """What each label came to in the range, the most frequent first."""
     rows = _rows(tenant, span, metric)
-    names = _names(rows)
+    names = _names(rows) if metric in _NAMED else {}
     summed = rows.values_list("label").annotate(_COUNT, _TOTAL)
     found = [Sum(label, names.get(label, ""), count, total) for label, count, total in summed]
     return tuple(sorted(found, key=lambda one: (-one.count, one.label)))
@@ -272,7 +273,7 @@ def _rows(tenant: str, span: Range, *metrics: Metric, grain: Grain = Grain.DAY) 
 
 
 def _names(rows: QuerySet[Rollup]) -> dict[str, str]:
-    """What labels that have a name were last called."""
+    """What labels were last called, of those that have a name."""
     return dict(rows.exclude(name="").order_by("label", "-start").distinct("label").values_list("label", "name"))
 
 

