@@ -28,6 +28,7 @@ class AionAdminSite(UnfoldAdminSite):
     def get_urls(self) -> list[URLPattern]:
         """The panel's addresses before the models' own."""
         from aion.lineage_views import adapter_lineage, answer_lineage
+        from aion.metrics.views import metrics_csv, metrics_page
         from aion.panel_views import check_now, panel_action
         from chat.golden import screens
         from chat.golden.quality_screen import quality_page
@@ -41,6 +42,8 @@ class AionAdminSite(UnfoldAdminSite):
             path("golden/import/", self.admin_view(screens.import_file), name="golden_import"),
             path("golden/export/<str:form>/", self.admin_view(screens.export_file), name="golden_export"),
             path("golden/quality/", self.admin_view(quality_page), name="panel_search_quality"),
+            path("metrics/", self.admin_view(metrics_page), name="metrics"),
+            path("metrics/<slug:slug>.csv", self.admin_view(metrics_csv), name="metrics_csv"),
             path("search/", self.admin_view(search_page), name="panel_search"),
             path("panel/status/", self.admin_view(check_now), name="panel_status"),
             path("panel/<slug:slug>/", self.admin_view(panel_action), name="panel_action"),

@@ -111,9 +111,15 @@ PAGES: Mapping[str, tuple[Promise, str, str, str]] = {
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Unfold's navigation: the panel first, then every heading with its screens."""
+    """Unfold's navigation: the panel and its metrics first, then every heading with its screens."""
     panel = {"title": _("Panel"), "icon": "dashboard", "link": reverse("admin:index")}
-    return [{"items": [panel]}] + [
+    metrics = {
+        "title": _("Metrics"),
+        "icon": "bar_chart",
+        "link": reverse("admin:metrics"),
+        "permission": may("telemetry.view_event"),
+    }
+    return [{"items": [panel, metrics]}] + [
         {
             "title": heading,
             "separator": True,

@@ -17,6 +17,7 @@ from telemetry.models import Event, Review
 from telemetry.partitions import lowest_id
 
 MOST_QUESTIONS = 100_000
+HIGHEST_ID = UUID(int=2**128 - 1)
 FAILED_ATTEMPTS = ("empty_answer", "unsupported")  # reasons after which another way was taken: the model had tried
 
 
@@ -68,12 +69,14 @@ class Undrafted:
 
 @dataclass(frozen=True, slots=True)
 class JudgedAnswer:
-    """An answer that somebody found good, or of which somebody said which sources bear on the question."""
+    """An answer that somebody found good, or of which somebody said which sources bear on the question. `chosen` are
+    the chunks that its search selected, the best first; () where that is not kept."""
 
     query: str
     sources: Sequence[Mapping[str, Any]]
     relevant_sources: tuple[int, ...]
     judge_id: int | None
+    chosen: tuple[int, ...] = ()
 
 
 _ASKED = """
@@ -138,13 +141,18 @@ WITH judged AS (
       LEFT JOIN telemetry_review v ON v.event_id = f.event_id AND v.tenant = f.tenant
      WHERE f.vote > 0 AND f.correction = '' AND COALESCE(v.verdict, 'approved') = 'approved'
         OR cardinality(f.relevant_sources) > 0
+), latest AS (
+    SELECT * FROM judged
+     WHERE tenant = %(tenant)s AND event_id >= %(low)s AND event_id < %(high)s
+     ORDER BY event_id DESC, turn DESC LIMIT %(most)s
 )
-SELECT COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), e.meta -> 'sources', j.relevant_sources, j.judge_id
-  FROM judged j
+SELECT COALESCE(r.meta ->> 'query', e.meta ->> 'prompt'), e.meta -> 'sources', j.relevant_sources, j.judge_id,
+       jsonb_path_query_array(r.meta, '$.items[*].chunkId')
+  FROM latest j
   JOIN telemetry_event e ON e.id = j.event_id AND e.tenant = j.tenant AND e.kind = 'answer'
   LEFT JOIN telemetry_event r
     ON r.id = (e.meta ->> 'retrievalId')::uuid AND r.tenant = e.tenant AND r.kind = 'retrieval'
- WHERE j.tenant = %(tenant)s AND e.id >= %(low)s
+ WHERE e.id >= %(low)s AND e.id < %(high)s
  ORDER BY e.id, j.turn
 """
 
@@ -157,15 +165,19 @@ def undrafted(tenant: str, since: datetime, until: datetime, *, most: int) -> tu
         return tuple(Undrafted(*row) for row in cursor.fetchall())
 
 
-def judged_answers(tenant: str, since: datetime) -> tuple[JudgedAnswer, ...]:
-    """Those asked since then, the oldest first. `query` is what was searched. What staff reviewed otherwise is not good
-    because its asker liked it; the sources an asker named say nothing of the answer, and stay."""
+def judged_answers(
+    tenant: str, since: datetime, until: datetime | None = None, *, most: int = MOST_QUESTIONS
+) -> tuple[JudgedAnswer, ...]:
+    """Those asked in [since, until), the oldest first; of more than `most` judgements the latest. `query` is what was
+    searched. What staff reviewed otherwise is not good because its asker liked it; the sources an asker named say
+    nothing of the answer, and stay."""
+    high = lowest_id(until) if until else HIGHEST_ID
     with connection.cursor() as cursor:
-        cursor.execute(_JUDGED, {"tenant": tenant, "low": lowest_id(since)})
+        cursor.execute(_JUDGED, {"tenant": tenant, "low": lowest_id(since), "high": high, "most": most})
         rows = cursor.fetchall()
     return tuple(
-        JudgedAnswer(query, _read(sources) or (), tuple(numbers), judge_id)
-        for query, sources, numbers, judge_id in rows
+        JudgedAnswer(query, _read(sources) or (), tuple(numbers), judge_id, tuple(_read(chosen) or ()))
+        for query, sources, numbers, judge_id, chosen in rows
     )
 
 

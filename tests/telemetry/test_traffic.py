@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from telemetry.events import EventKind, record
+from telemetry.events import EventKind, Json, record
 from telemetry.feedback import give_feedback
 from telemetry.models import Review
 from telemetry.reviews import decide
@@ -161,3 +161,15 @@ def test_judged_answers_are_those_that_staff_approved_and_not_those_that_they_di
         ("approved", (), 99),
         ("named", (1,), 7),
     ]
+
+
+def test_judged_answers_of_a_time_are_the_latest_and_know_what_the_search_chose():
+    meta: dict[str, Json] = {"query": "q", "items": [{"chunkId": 6}, {"chunkId": 5}]}
+    found = record(EventKind.RETRIEVAL, value=2, meta=meta, tenant=TENANT)
+    sources: list[Json] = [{"number": 1, "cited": True, "chunkId": 5}]
+    for number, day in enumerate((1, 0)):
+        at = NOW - timedelta(days=day)
+        review(record_answer("P?", "r", at=at, number=number, sources=sources, retrievalId=str(found)), 1)
+    assert [row.chosen for row in judged_answers(TENANT, SINCE)] == [(6, 5), (6, 5)]
+    assert len(judged_answers(TENANT, SINCE, NOW)) == 1
+    assert len(judged_answers(TENANT, SINCE, most=1)) == 1
