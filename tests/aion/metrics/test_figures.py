@@ -163,7 +163,7 @@ def test_weeks_and_months_are_columns_of_a_long_heatmap() -> None:
 @pytest.mark.django_db
 def test_judged_answers_are_ranked_as_the_search_served_them() -> None:
     for number, named in enumerate((1, 2)):
-        items: list[Json] = [{"chunkId": 11, "documentId": str(PENA)}, {"chunkId": 12, "documentId": str(BELEM)}]
+        items: list[Json] = [{"chunkId": chunk, "documentId": str(PENA)} for chunk in (11, 13, 12)]
         meta: dict[str, Json] = {"query": f"q{number}", "items": items}
         found = record(EventKind.RETRIEVAL, value=2, meta=meta, tenant=TENANT, event_id=id_at(NOON, 100 + number))
         sources: list[Json] = [
@@ -180,8 +180,8 @@ def test_judged_answers_are_ranked_as_the_search_served_them() -> None:
         Judgement.objects.create(question=golden, document="d", passage="p", sha256=str(number), relevant=number > 0)
     Judgement.objects.update(judged_at=NOON)
     assert [row[:4] for row in search.judged(NOVEMBER).table.rows] == [
-        ("opiniões e revisões", "nDCG@10", 2, 0.8155),  # the mean of 1 and 1 / log2(3)
-        ("opiniões e revisões", "MRR", 2, 0.75),
+        ("opiniões e revisões", "nDCG@10", 2, 0.75),  # the mean of 1 and 1 / log2(4)
+        ("opiniões e revisões", "MRR", 2, 0.6667),
         ("avaliações na página de busca", "parcela relevante", 4, 0.75),
     ]
     assert search.judged(EMPTY).empty is not None
