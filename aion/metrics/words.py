@@ -21,7 +21,7 @@ MANY_TIMES = 3  # as much, from which percentages say little
 
 def number(value: float | Decimal, places: int = 0) -> str:
     """`1.234,5`; rounded, where Django cuts off."""
-    return number_format(round(value, places), places, force_grouping=True)
+    return number_format(round(Decimal(str(value)), places), places, force_grouping=True)
 
 
 def shown(value: Cell, unit: Unit) -> str:

@@ -23,10 +23,10 @@ NEW, OLD = "a" * 64, "b" * 64
 
 
 def written(digest: str, name: str) -> dict[str, Json]:
-    usage: dict[str, Json] = {"input_tokens": 100, "output_tokens": 10}
-    timings: dict[str, Json] = {"generate": 900.0, "total": 1000.0}
-    return {"mode": "generated", "model": "m", "adapter": name, "adapterDigest": digest, "usage": usage} | {
-        "timings": timings
+    return {
+        **{"mode": "generated", "model": "m", "adapter": name, "adapterDigest": digest},
+        "usage": {"input_tokens": 100, "output_tokens": 10},
+        "timings": {"generate": 900.0, "total": 1000.0},
     }
 
 

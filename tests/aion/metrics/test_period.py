@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs
 
@@ -14,7 +15,7 @@ from telemetry.rollups.reading import Grain, Range
 TENANT = "default"
 
 
-def asked(**values: str) -> tuple[Period, dict[str, list[str]]]:
+def asked(**values: str) -> tuple[Period, Mapping[str, object]]:
     form = PeriodForm(values)
     return period_of(form, TENANT), form.errors
 
