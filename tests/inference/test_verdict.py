@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inference.clustered import Clustered
-from inference.verdict import LEAST_QUESTIONS, MARGIN, Case, Marks, alpha_of, judge, weights_of
+from inference.verdict import LEAST_DOCUMENTS, LEAST_QUESTIONS, MARGIN, Case, Marks, alpha_of, judge, weights_of
 from inference.verdict_words import reasons_in_words
 
 DOCUMENTS, A_DOCUMENT = 16, 6
@@ -77,6 +79,45 @@ def test_one_look_at_equals_errs_as_often_as_it_says(documents: int) -> None:
     assert 0.02 <= wrong / rounds <= 0.08
 
 
+@pytest.mark.parametrize("documents", [8, 25, 60])
+def test_equals_that_differ_in_three_questions_are_equals(documents: int) -> None:
+    random = np.random.default_rng(13)
+    wrong = 0
+    for _ in range(200):
+        names = np.repeat([f"d{number}" for number in range(documents)], random.integers(2, 14, documents))
+        gained = np.zeros(len(names))
+        gained[random.choice(len(names), 3, replace=False)] = random.choice([-1.0, 1.0], 3)
+        wrong += Clustered(list(gained), list(names)).p_above() <= 0.05
+    assert wrong / 200 <= 0.05
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=7), st.lists(st.integers(1, 12), min_size=1, max_size=60))
+def test_documents_are_worth_no_more_than_their_signs(gains: list[float], alike: list[int]) -> None:
+    values = [*gains, *[0.0] * sum(alike)]
+    names = [f"differs{place}" for place in range(len(gains))]
+    names += [f"alike{place}" for place, questions in enumerate(alike) for _ in range(questions)]
+    assert Clustered(values, names).p_above() == 0.5 ** len(gains)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.floats(-1, 1), st.integers(1, 4)), min_size=6, max_size=12))
+def test_the_interval_holds_what_the_test_does_not_refuse(documents: list[tuple[float, int]]) -> None:
+    values = [value for value, questions in documents for _ in range(questions)]
+    names = [f"d{place}" for place, (_value, questions) in enumerate(documents) for _ in range(questions)]
+    gained, lost = Clustered(values, names), Clustered([-value for value in values], names)
+    low, high = gained.estimate().low, gained.estimate().high
+    assert low is not None
+    assert high is not None
+    assert gained.p_above(low - 1e-3) <= 0.025 < gained.p_above(low + 1e-3)
+    assert lost.p_above(-high - 1e-3) <= 0.025 < lost.p_above(-high + 1e-3)
+
+
+def test_five_documents_have_no_interval() -> None:
+    names = [f"d{place}" for place in range(6)]
+    assert Clustered([0.1, 0.2, 0.3, 0.4, 0.5], names[:5]).estimate().low is None
+    assert Clustered([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], names).estimate().low == 0.1
+
+
 def test_a_real_gain_is_found() -> None:
     random = np.random.default_rng(5)
     found = 0
@@ -99,7 +140,7 @@ def test_answers_and_refusals_weigh_seven_to_three_whatever_their_numbers() -> N
 
 
 def test_too_few_questions_promote_nobody() -> None:
-    few = cases(4, (LEAST_QUESTIONS - 1) // 4)
+    few = cases(LEAST_DOCUMENTS - 1, (LEAST_QUESTIONS - 1) // (LEAST_DOCUMENTS - 1))
     better, worse = marks([0.9] * len(few)), marks([0.1] * len(few))
     verdict = judge(few, better, worse, worse)
     assert not verdict.promote
@@ -167,6 +208,14 @@ def test_an_answer_gained_does_not_pay_for_a_refusal_lost() -> None:
     candidate = steady(0.9)
     candidate = replace(candidate, utility=[*candidate.utility[: DOCUMENTS * A_DOCUMENT], *refusals])
     assert "refusals_worse" in codes(judge(cases(), candidate, steady(0.3), steady(0.2)))
+
+
+def test_three_refusals_lost_are_chance() -> None:
+    count = DOCUMENTS * A_DOCUMENT
+    lost = {count, count + A_DOCUMENT, count + 2 * A_DOCUMENT}  # on a document each
+    candidate = steady(0.7)
+    utility = [0.0 if place in lost else value for place, value in enumerate(candidate.utility)]
+    assert codes(judge(cases(), replace(candidate, utility=utility), steady(0.5), steady(0.2))) == ["better"]
 
 
 def test_a_candidate_below_the_base_alone_is_refused() -> None:
