@@ -21,7 +21,7 @@ run: $(INSTALLED) ## Install if need be, and start AION (Ctrl-C stops it)
 install: $(INSTALLED) ## Create .venv and install what AION needs
 
 test: lint ## Style, types, room boundaries, settings, and every test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED_FOR_TESTS) ## The same without the tests
 	$(BIN)/ruff check

@@ -29,6 +29,7 @@ from telemetry import retention as ending
 from telemetry.events import EventKind, Json, record
 from telemetry.exceptions import ExportFailed
 from telemetry.models import (
+    Alarm,
     AuditEntry,
     DataRequest,
     DatasetExport,
@@ -217,6 +218,15 @@ KINDS: Final[Mapping[str, Kind]] = {
             90,
             10 * YEAR,
             **_rows(lambda before: Night.objects.filter(tenant=_tenant(), started_at__lt=before)),
+        ),
+        Kind(
+            "alarms",
+            gettext_lazy("Alarms that are over"),
+            gettext_lazy("With the notices that were sent of them."),
+            YEAR,
+            30,
+            5 * YEAR,
+            **_rows(lambda before: Alarm.objects.filter(tenant=_tenant(), closed_at__lt=before)),
         ),
         Kind(
             "sessions",

@@ -61,6 +61,12 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 django.setup()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers of `-n` inherit this environment, and would read the settings before their own installation stands."""
+    if config.getoption("numprocesses", None):
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """Nothing to clear away: the whole cluster goes at the end."""

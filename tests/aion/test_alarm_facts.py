@@ -23,6 +23,7 @@ from telemetry import budgets
 from telemetry.alarms.keeping import CALM
 from telemetry.events import EventKind, Json, record
 from telemetry.models import Alarm, AlarmChannel, AlarmDelivery, DatasetExport, Night
+from telemetry.rollups import keeping
 
 pytestmark = pytest.mark.django_db
 TENANT = "default"
@@ -48,6 +49,7 @@ def _healthy(monkeypatch):
 
 def watch(**later: int) -> dict[str, str]:
     """The open alarms after a look then: code by kind."""
+    keeping.keep()
     alarm_facts.watch(timezone.now() + timedelta(**later))
     return dict(Alarm.objects.filter(closed_at=None).values_list("kind", "code"))
 
