@@ -126,7 +126,7 @@ def test_a_task_belongs_to_the_request_that_asked_for_it(watched: Watched, calle
     assert task.parent_span_id == eventually(lambda: _span(watched, "POST /admin/", trace_id)).span_id
     said = eventually(lambda: _lines_about(request_id, watched.worker_log))
     assert {line["trace_id"] for line in said if "trace_id" in line} == {trace_id}
-    eventually(lambda: 'task="retrieval.tasks.run_ingest_job",outcome="done"' in caller.figures())
+    eventually(lambda: 'outcome="done",task="retrieval.tasks.run_ingest_job"' in caller.figures())
 
 
 def test_a_callers_request_id_comes_back_and_marks_what_went_wrong(watched: Watched, caller: Caller) -> None:
