@@ -275,7 +275,10 @@ def alarms_light() -> Light:
         looked_at = cache.get(LOOKED_AT)
     except RedisError:
         looked_at = None
-    if looked_at is None or timezone.now() - looked_at > LOOKS_STOPPED:
+    if looked_at is None:
+        sentence = _("Nobody has looked yet: it begins within two minutes of a start, if worker and scheduler run.")
+        return Light(title, Level.AMBER, sentence, link, text)
+    if timezone.now() - looked_at > LOOKS_STOPPED:
         sentence = _("Nobody has looked for a while, so none is told: the worker or the scheduler stands still.")
         return Light(title, Level.AMBER, sentence, link, text)
     severities = list(Alarm.objects.filter(tenant=settings.PRIMARY_TENANT_ID, closed_at=None).values_list("severity"))

@@ -28,7 +28,7 @@ from telemetry.models import AuditEntry
 from telemetry.screens import PeriodFilter, ReadOnlyAdmin
 
 EXPORT = "telemetry.export_audit"
-LABELS = {
+LABELS = dict.fromkeys(Action, "default") | {  # one that is not among them is shown by its code
     Action.ADDED: "success",
     Action.DELETED: "danger",
     Action.ERASED: "danger",
