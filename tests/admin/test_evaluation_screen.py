@@ -168,7 +168,7 @@ def test_the_button_has_a_run_begin_and_the_page_says_what_it_waits_for(
     assert answer["moving"]
     EvaluationRun.objects.update(state="running", done=3, total=8)
     assert "3 de 8 perguntas feitas" in owning.get(reverse("admin:chat_evaluationrun_progress")).json()["html"]
-    assert LogEntry.objects.filter(change_message="Pedida.").exists()
+    assert LogEntry.objects.filter(change_message="Uma avaliação foi pedida.").exists()
 
 
 def test_the_button_takes_its_own_right(staff_with: Callable[..., Client], installation: User) -> None:

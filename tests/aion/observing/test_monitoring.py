@@ -61,7 +61,7 @@ def test_every_alert_says_what_happened_and_what_to_do_and_is_tested() -> None:
 def test_every_figure_that_an_alert_or_a_panel_names_is_given(client: Client) -> None:
     now = timezone.now()
     Night.objects.create(tenant="default", occasion="n", started_at=now, finished_at=now, state="done")
-    DatasetExport.objects.create(tenant="default", since=now, until=now, finished_at=now, state="done")
+    DatasetExport.objects.create(tenant="default", since=now, until=now, finished_at=now, state="done", formats=[])
     RetrievalMetric.objects.create(tenant="default", day=now.date(), questions=1, ndcg_at_10=1, mrr=1, r_at_8=1)
     Calibration.objects.create(
         tenant="default", kind="confidence", active=True, embedder="e", generation=0, chunk_count=1,
