@@ -20,8 +20,8 @@ run: $(INSTALLED) ## Install if need be, and start AION (Ctrl-C stops it)
 
 install: $(INSTALLED) ## Create .venv and install what AION needs
 
-test: lint ## Style, types, room boundaries, settings, and every test (with 32 GB of memory ARGS="-n 2 --dist loadfile" is quicker)
-	$(BIN)/pytest $(ARGS)
+test: lint ## Style, types, room boundaries, settings, and every test
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED_FOR_TESTS) ## The same without the tests
 	$(BIN)/ruff check
